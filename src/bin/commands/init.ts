@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import policyTemplate from '../../../templates/brinicle.yaml.njk';
+import { fillTemplate } from '../../compile/emit/fill-template.ts';
+import type { Files } from '../../io/ports.ts';
+import { error, type Problem, printable } from '../../model/problem.ts';
+import { yamlScalars } from '../../model/yaml-scalars.ts';
+import { EXIT, type ExitCode, printProblems, type Terminal } from '../terminal.ts';
+import { schemaText } from './schema.ts';
+
+/** Options of `init`. */
+export interface InitOptions {
+  server: string;
+  recipient: string;
+}
+
+function nextSteps(folder: string, server: string): string {
+  return `next, on the Salt master, in ${folder}:
+  salt-run mine.get '*' ssh.user_keys --out=json > mine.json
+  salt-run mine.get '${server}' ssh.host_keys --out=json > host-keys.json
+  salt-key -L --out=json > accepted.json
+  brinicle compile && git add -A && git diff --cached
+`;
+}
+
+/** `init [DIR]`: writes a first policy and its schema; never over a file that is there. */
+export function initCommand(
+  folder: string,
+  options: InitOptions,
+  files: Files,
+  terminal: Terminal,
+): ExitCode {
+  const [server = '', recipient = ''] = yamlScalars([options.server, options.recipient]);
+  const text = fillTemplate(policyTemplate, { server, recipient });
+  const problems: Problem[] = [];
+  for (const [name, content] of [
+    ['brinicle.yaml', text],
+    ['brinicle.schema.json', schemaText('policy')],
+  ] as const) {
+    const fault = files.createFile(join(folder, name), content);
+    if (fault === undefined) terminal.out(`wrote ${join(folder, name)}\n`);
+    else
+      problems.push(
+        error(
+          'output-unwritable',
+          { at: { file: join(folder, name) } },
+          printable(fault),
+          'a file that is there is yours, and is not written over',
+          'choose another folder, or move the file away',
+        ),
+      );
+  }
+  printProblems(terminal, problems);
+  if (problems.length > 0) return EXIT.problems;
+  terminal.out(nextSteps(folder, printable(options.server)));
+  return EXIT.fine;
+}

@@ -1,0 +1,48 @@
+import { type Problem, type Severity, sortProblems } from '../model/problem.ts';
+
+/** Exit codes of every command. */
+export const EXIT = { fine: 0, problems: 1, usage: 2 } as const;
+
+/** An exit code of a command. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+const COLOUR: Record<Severity, string> = { error: '\u001b[31m', warning: '\u001b[33m', info: '\u001b[36m' };
+
+/** Standard output and error of a command. */
+export interface Terminal {
+  out(text: string): void;
+  err(text: string): void;
+  /** True when colours may be used on standard error. */
+  colour: boolean;
+}
+
+/** The terminal that the program was started on. */
+export const processTerminal: Terminal = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  colour: process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined,
+};
+
+/** A problem as a person reads it: what and where in the first line, then why and what to do. */
+export function problemText(problem: Problem, colour = false): string {
+  const place =
+    problem.at === undefined
+      ? ''
+      : `${problem.at.file}${problem.at.line === undefined ? '' : `:${problem.at.line}`}`;
+  const where = [place, problem.host].filter((part) => part !== undefined && part !== '').join(' ');
+  const label = colour ? `${COLOUR[problem.severity]}${problem.severity}\u001b[0m` : problem.severity;
+  return `${label} [${problem.rule}] ${where === '' ? '' : `${where}: `}${problem.what}\n  why: ${problem.why}\n  do:  ${problem.fix}\n`;
+}
+
+/** Prints problems on standard error, the grave ones first, with a count at the end. */
+export function printProblems(terminal: Terminal, problems: readonly Problem[]): void {
+  if (problems.length === 0) return;
+  terminal.err(
+    sortProblems(problems)
+      .map((problem) => problemText(problem, terminal.colour))
+      .join(''),
+  );
+  const count = (severity: Severity): number =>
+    problems.filter((problem) => problem.severity === severity).length;
+  terminal.err(`${count('error')} errors, ${count('warning')} warnings, ${count('info')} notes\n`);
+}

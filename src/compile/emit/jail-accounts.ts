@@ -1,0 +1,37 @@
+import type { Fleet } from '../../model/fleet.ts';
+import type { Policy } from '../../model/policy.ts';
+
+/** Where authorized_keys lie on the backup server: outside the jails, root's. */
+export const KEYS_FOLDER = '/etc/brinicle/keys';
+
+/** A host's account on the backup server, as the emitters need it. */
+export interface JailAccount {
+  minionId: string;
+  account: string;
+  uid: number;
+  /** The line of its authorized_keys; null for a retired host, which gets none. */
+  keyLine: string | null;
+  /** Amounts that its entry of hosts: sets instead of the server's. */
+  quota?: { bytes: number; inodes: number };
+}
+
+/** Every account that exists on the backup server, retired ones too: their uid must not go to anybody else. */
+export function jailAccounts(fleet: Fleet, policy: Policy): JailAccount[] {
+  return fleet.hosts.flatMap(({ minionId, standing }): JailAccount[] => {
+    if (standing.kind === 'retired')
+      return [{ minionId, account: standing.locked.account, uid: standing.locked.uid, keyLine: null }];
+    if (standing.kind !== 'active') return [];
+    const { account, uid, key } = standing.locked;
+    const own = standing.rule.quota;
+    const quota =
+      own === undefined
+        ? {}
+        : {
+            quota: {
+              bytes: own.bytes ?? policy.server.quota.bytes,
+              inodes: own.inodes ?? policy.server.quota.inodes,
+            },
+          };
+    return [{ minionId, account, uid, keyLine: `restrict ${key} ${account}`, ...quota }];
+  });
+}

@@ -1,0 +1,56 @@
+import pillarModule from '../../../salt/_pillar/brinicle.py';
+import stateModule from '../../../salt/_states/brinicle.py';
+import topsModule from '../../../salt/_tops/brinicle.py';
+import snapPlaceholder from '../../../templates/snap-placeholder.cjs.txt';
+import hostSls from '../../../templates/states/host.sls';
+import initSls from '../../../templates/states/init.sls';
+import keySls from '../../../templates/states/key.sls';
+import mapJinja from '../../../templates/states/map.jinja';
+import nodeSls from '../../../templates/states/node.sls';
+import retiredSls from '../../../templates/states/retired.sls';
+import serverSls from '../../../templates/states/server.sls';
+import type { Fleet } from '../../model/fleet.ts';
+import type { Policy } from '../../model/policy.ts';
+import { HASH_HEADER, HEADER } from './header.ts';
+import { jailAccounts } from './jail-accounts.ts';
+import { jailsSls } from './jails-sls.ts';
+import { masterConf, topLines } from './master-conf.ts';
+import { pillarFiles } from './pillar.ts';
+import { jailsTable, limitsConf, sshdConf, sysusersConf, tmpfilesConf } from './server-files.ts';
+
+/** A compiled output: file contents by path below the output folder, `/` between names. */
+export type OutputTree = ReadonlyMap<string, string>;
+
+const FIXED_STATES: Readonly<Record<string, string>> = {
+  'host.sls': hostSls,
+  'init.sls': initSls,
+  'key.sls': keySls,
+  'map.jinja': mapJinja,
+  'node.sls': nodeSls,
+  'retired.sls': retiredSls,
+  'server.sls': serverSls,
+};
+
+/** Emits everything that a Salt master is pointed at. */
+export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
+  const tree = new Map<string, string>();
+  const accounts = jailAccounts(fleet, policy);
+  for (const [name, text] of Object.entries(FIXED_STATES))
+    tree.set(`states/brinicle/${name}`, HASH_HEADER + text);
+  tree.set('states/brinicle/jails.sls', jailsSls(accounts, policy));
+  tree.set('states/brinicle/files/jails.json', jailsTable(accounts, policy));
+  tree.set('states/brinicle/files/limits.conf', limitsConf(policy));
+  tree.set('states/brinicle/files/sshd.conf', sshdConf(policy));
+  tree.set('states/brinicle/files/snap.cjs', `// ${HEADER}\n${snapPlaceholder}`);
+  if (policy.accounts === 'bulk') {
+    tree.set('states/brinicle/files/sysusers.conf', sysusersConf(accounts));
+    tree.set('states/brinicle/files/tmpfiles.conf', tmpfilesConf(accounts, policy));
+  }
+  tree.set('states/_pillar/brinicle.py', HASH_HEADER + pillarModule);
+  tree.set('states/_states/brinicle.py', HASH_HEADER + stateModule);
+  tree.set('states/_tops/brinicle.py', HASH_HEADER + topsModule);
+  for (const [path, text] of pillarFiles(fleet, policy)) tree.set(`pillar/${path}`, text);
+  tree.set('master.d/zz-brinicle.conf', masterConf(policy));
+  tree.set('top-lines.sls', topLines(policy));
+  return tree;
+}

@@ -1,0 +1,201 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { OutputTree } from '../compile/emit/state-tree.ts';
+import type { Files, TextRead } from './ports.ts';
+
+const isErrno = (thrown: unknown): thrown is NodeJS.ErrnoException =>
+  thrown instanceof Error && 'code' in thrown;
+
+function reason(thrown: unknown): string {
+  if (!isErrno(thrown)) throw thrown;
+  return thrown.message;
+}
+
+function decode(bytes: Uint8Array, maxBytes: number): TextRead {
+  if (bytes.length > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes) };
+  } catch {
+    return { fault: 'not UTF-8' };
+  }
+}
+
+function readDescriptor(descriptor: number, maxBytes: number): TextRead {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  while (total <= maxBytes) {
+    const chunk = Buffer.allocUnsafe(1 << 20);
+    const count = readSync(descriptor, chunk, 0, chunk.length, null);
+    if (count === 0) break;
+    chunks.push(chunk.subarray(0, count));
+    total += count;
+  }
+  return decode(Buffer.concat(chunks), maxBytes);
+}
+
+function readText(path: string, maxBytes: number): TextRead {
+  try {
+    const found = statSync(path);
+    if (!found.isFile()) return { fault: 'not a regular file' };
+    if (found.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
+    return decode(readFileSync(path), maxBytes);
+  } catch (thrown) {
+    if (isErrno(thrown) && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR')) return { absent: true };
+    return { fault: reason(thrown) };
+  }
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function writeSynced(path: string, text: string): void {
+  const descriptor = openSync(path, 'wx', 0o644);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function replaceFile(path: string, text: string): string | undefined {
+  const beside = `${path}.new-${process.pid}`;
+  try {
+    writeSynced(beside, text);
+    renameSync(beside, path);
+    syncFolder(dirname(path));
+    return undefined;
+  } catch (thrown) {
+    rmSync(beside, { force: true });
+    return reason(thrown);
+  }
+}
+
+function readTree(folder: string): { tree: OutputTree } | { fault: string } {
+  const tree = new Map<string, string>();
+  const walk = (below: string): void => {
+    for (const item of readdirSync(join(folder, below), { withFileTypes: true })) {
+      const path = below === '' ? item.name : `${below}/${item.name}`;
+      if (item.isDirectory()) walk(path);
+      else if (item.isFile()) tree.set(path, readFileSync(join(folder, path), 'utf8'));
+      else tree.set(path, '');
+    }
+  };
+  try {
+    walk('');
+    return { tree };
+  } catch (thrown) {
+    if (isErrno(thrown) && thrown.code === 'ENOENT' && !existsSync(folder)) return { tree };
+    return { fault: reason(thrown) };
+  }
+}
+
+/** Removes what compiles left behind whose process is gone. */
+function sweepStaged(folder: string): void {
+  const parent = dirname(folder);
+  const prefix = `${folder.slice(folder.lastIndexOf('/') + 1)}.staged-`;
+  if (!existsSync(parent)) return;
+  for (const name of readdirSync(parent)) {
+    if (name.startsWith(prefix) && !existsSync(`/proc/${name.slice(prefix.length)}`))
+      rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+function stage(folder: string, paths: readonly string[], after: OutputTree): void {
+  const made = new Set<string>();
+  for (const path of paths) {
+    const parent = dirname(join(folder, path));
+    if (!made.has(parent)) {
+      mkdirSync(parent, { recursive: true });
+      made.add(parent);
+    }
+    writeFileSync(join(folder, path), after.get(path) ?? '', { flag: 'wx' });
+  }
+}
+
+function moveIn(staged: string, folder: string, paths: readonly string[]): void {
+  const made = new Set<string>();
+  for (const path of paths) {
+    const parent = dirname(join(folder, path));
+    if (!made.has(parent)) {
+      mkdirSync(parent, { recursive: true });
+      made.add(parent);
+    }
+    renameSync(join(staged, path), join(folder, path));
+  }
+}
+
+function removeStale(folder: string, before: OutputTree, after: OutputTree): void {
+  const touched = new Set<string>();
+  for (const path of before.keys()) {
+    if (after.has(path)) continue;
+    rmSync(join(folder, path), { force: true });
+    touched.add(dirname(path));
+  }
+  for (let path of touched) {
+    while (path !== '.' && readdirSync(join(folder, path)).length === 0) {
+      rmdirSync(join(folder, path));
+      path = dirname(path);
+    }
+  }
+}
+
+function replaceTree(folder: string, before: OutputTree, after: OutputTree): string | undefined {
+  const staged = `${folder}.staged-${process.pid}`;
+  try {
+    sweepStaged(folder);
+    const changed = [...after].filter(([path, text]) => before.get(path) !== text).map(([path]) => path);
+    if (changed.length > 0) {
+      mkdirSync(dirname(folder), { recursive: true });
+      stage(staged, changed, after);
+      // A folder that is not there yet appears whole, by one rename.
+      if (!existsSync(folder)) renameSync(staged, folder);
+      else moveIn(staged, folder, changed);
+    }
+    removeStale(folder, before, after);
+    return undefined;
+  } catch (thrown) {
+    return reason(thrown);
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+  }
+}
+
+/** Files on the machine's own disks. */
+export const diskFiles: Files = {
+  readText,
+  readStandardInput: (maxBytes) => readDescriptor(0, maxBytes),
+  replaceFile,
+  createFile: (path, text) => {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeSynced(path, text);
+      return undefined;
+    } catch (thrown) {
+      return reason(thrown);
+    }
+  },
+  readTree,
+  replaceTree,
+};

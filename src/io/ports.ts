@@ -1,0 +1,23 @@
+import type { OutputTree } from '../compile/emit/state-tree.ts';
+
+/** A text that was read, or why not. */
+export type TextRead = { text: string } | { absent: true } | { fault: string };
+
+/** Files, as the stages need them. Nothing here throws for what a disk can do; it is said in the result. */
+export interface Files {
+  /** Reads a UTF-8 text of at most `maxBytes`; a lone byte that is no UTF-8 is a fault. */
+  readText(path: string, maxBytes: number): TextRead;
+  /** Reads all of standard input, likewise. */
+  readStandardInput(maxBytes: number): TextRead;
+  /** Replaces a file: written beside it, synced, renamed. Returns what went wrong, if anything. */
+  replaceFile(path: string, text: string): string | undefined;
+  /** Creates a file that must not be there yet. */
+  createFile(path: string, text: string): string | undefined;
+  /** Every regular file below a folder, by path with `/`; an absent folder is an empty tree. */
+  readTree(folder: string): { tree: OutputTree } | { fault: string };
+  /**
+   * Makes a folder hold exactly `after`, knowing that it holds `before`. All new text is on disk before the
+   * first file is replaced; each file is replaced by a rename. Returns what went wrong, if anything.
+   */
+  replaceTree(folder: string, before: OutputTree, after: OutputTree): string | undefined;
+}

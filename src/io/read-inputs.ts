@@ -1,0 +1,173 @@
+import { dirname, join } from 'node:path';
+import type { CompileInputs } from '../compile/resolve-fleet.ts';
+import { EMPTY_LOCK, type Lock } from '../model/lock.ts';
+import type { Policy } from '../model/policy.ts';
+import { error, hasErrors, type Problem, printable } from '../model/problem.ts';
+import { readAccepted, readRoles } from '../model/read-accepted.ts';
+import { readLock } from '../model/read-lock.ts';
+import { MAX_MINE_BYTES, readHostKeys, readMine } from '../model/read-mine.ts';
+import { readPolicy } from '../model/read-policy.ts';
+import { recipientProblems } from '../model/recipient.ts';
+import { recipientFacts } from './openpgp-recipient.ts';
+import type { Files, TextRead } from './ports.ts';
+
+const MIB = 2 ** 20;
+
+/** Where the inputs lie. What is left out is read only if it is there; `-` is standard input. */
+export interface InputPaths {
+  policy: string;
+  lock: string;
+  mine: string;
+  accepted?: string;
+  roles?: string;
+  hostKeys?: string;
+  /** Folder in which the optional files are looked for under their usual names. */
+  folder: string;
+}
+
+/** Inputs that can be compiled, or only what is wrong with them. */
+export interface ReadInputs {
+  inputs?: CompileInputs;
+  problems: Problem[];
+}
+
+/** Reads files for the commands, and turns what a disk can do into problems. */
+class InputReader {
+  readonly problems: Problem[] = [];
+  readonly #files: Files;
+
+  constructor(files: Files) {
+    this.#files = files;
+  }
+
+  /** The text, or undefined with a problem; an absent file is a problem only if it was asked for. */
+  text(path: string, maxBytes: number, needed: boolean, fix: string): string | undefined {
+    const read: TextRead =
+      path === '-' ? this.#files.readStandardInput(maxBytes) : this.#files.readText(path, maxBytes);
+    if ('text' in read) return read.text;
+    if ('absent' in read) {
+      if (needed)
+        this.problems.push(
+          error('input-missing', { at: { file: path } }, 'it is not there', 'the command needs it', fix),
+        );
+      return undefined;
+    }
+    const tooLarge = read.fault.startsWith('larger than');
+    this.problems.push(
+      error(
+        tooLarge ? 'input-too-large' : 'input-missing',
+        { at: { file: path } },
+        `it cannot be read: ${printable(read.fault)}`,
+        tooLarge ? 'no real one is that large' : 'the command needs it',
+        fix,
+      ),
+    );
+    return undefined;
+  }
+}
+
+async function recipients(policy: Policy, policyPath: string, files: Files): Promise<Problem[]> {
+  if (policy.offsite === 'none') return [];
+  const found: Problem[] = [];
+  for (const given of policy.offsite.recipient) {
+    if (given.includes('-----BEGIN')) {
+      found.push(...recipientProblems(await recipientFacts(given), { file: policyPath }));
+      continue;
+    }
+    const path = join(dirname(policyPath), given);
+    const read = files.readText(path, MIB);
+    const facts =
+      'text' in read
+        ? await recipientFacts(read.text)
+        : ({ kind: 'absent', path: printable(given) } as const);
+    found.push(...recipientProblems(facts, { file: path }));
+  }
+  return found;
+}
+
+/** The policy alone, with its recipients looked at. */
+export async function loadPolicy(
+  path: string,
+  files: Files,
+): Promise<{ policy?: Policy; problems: Problem[] }> {
+  const reader = new InputReader(files);
+  const text = reader.text(path, MIB, true, 'brinicle init writes a first one');
+  if (text === undefined) return { problems: reader.problems };
+  const read = readPolicy(text, path);
+  if (read.policy === undefined) return { problems: read.problems };
+  return {
+    policy: read.policy,
+    problems: [...read.problems, ...(await recipients(read.policy, path, files))],
+  };
+}
+
+/** The lock; an absent one is the empty lock. */
+export function loadLock(path: string, files: Files): { lock?: Lock; problems: Problem[] } {
+  const reader = new InputReader(files);
+  const text = reader.text(path, MAX_MINE_BYTES, false, 'restore it from git');
+  if (reader.problems.length > 0) return { problems: reader.problems };
+  return text === undefined ? { lock: EMPTY_LOCK, problems: [] } : readLock(text, path);
+}
+
+/** Reads everything that a compile needs. All problems at once; inputs only when none of them is in the way. */
+export async function readInputs(paths: InputPaths, files: Files): Promise<ReadInputs> {
+  const loaded = await loadPolicy(paths.policy, files);
+  const lock = loadLock(paths.lock, files);
+  const reader = new InputReader(files);
+  const problems = [...loaded.problems, ...lock.problems];
+  const policy = loaded.policy;
+  const functionName = policy?.salt.mine_alias ?? 'ssh.user_keys';
+  const mineText = reader.text(
+    paths.mine,
+    MAX_MINE_BYTES,
+    true,
+    `salt-run mine.get '*' ${functionName} --out=json > ${paths.mine === '-' ? 'mine.json' : printable(paths.mine)}`,
+  );
+  const mine = mineText === undefined ? { problems: [] } : readMine(mineText, paths.mine, functionName);
+  const optional = (given: string | undefined, name: string): { path: string; text: string } | undefined => {
+    const path = given ?? join(paths.folder, name);
+    const text = reader.text(
+      path,
+      MAX_MINE_BYTES,
+      given !== undefined,
+      'leave the option out if there is none',
+    );
+    return text === undefined ? undefined : { path, text };
+  };
+  const acceptedFile = optional(paths.accepted, 'accepted.json');
+  const accepted =
+    acceptedFile === undefined ? { problems: [] } : readAccepted(acceptedFile.text, acceptedFile.path);
+  const rolesFile = optional(paths.roles, 'roles.yaml');
+  const roles = rolesFile === undefined ? { problems: [] } : readRoles(rolesFile.text, rolesFile.path);
+  const keysFile = optional(paths.hostKeys, 'host-keys.json');
+  const hostKeys =
+    keysFile === undefined || policy === undefined
+      ? { problems: [] }
+      : readHostKeys(keysFile.text, keysFile.path, policy.server.name);
+  problems.push(
+    ...reader.problems,
+    ...mine.problems,
+    ...accepted.problems,
+    ...roles.problems,
+    ...hostKeys.problems,
+  );
+  const blocked = hasErrors([
+    ...loaded.problems,
+    ...reader.problems,
+    ...accepted.problems,
+    ...roles.problems,
+    ...hostKeys.problems,
+  ]);
+  const mineRead = 'mine' in mine ? mine.mine : undefined;
+  if (blocked || policy === undefined || lock.lock === undefined || mineRead === undefined)
+    return { problems };
+  const inputs: CompileInputs = {
+    policy,
+    lock: lock.lock,
+    mine: mineRead,
+    ...('accepted' in accepted && accepted.accepted !== undefined ? { accepted: accepted.accepted } : {}),
+    ...('roles' in roles && roles.roles !== undefined ? { roles: roles.roles } : {}),
+    ...('lines' in hostKeys && hostKeys.lines !== undefined ? { serverHostKeys: hostKeys.lines } : {}),
+  };
+  return { inputs, problems };
+}

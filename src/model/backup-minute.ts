@@ -1,0 +1,10 @@
+import { crc32 } from 'node:zlib';
+
+/**
+ * The minute of the hour (0 to 59) at which a host starts its push: CRC-32 of the minion ID's UTF-8 bytes
+ * modulo 60, as Python's `zlib.crc32(id.encode()) % 60` gives it. The minion ID stands for the hostname,
+ * because it alone is vouched for by the master: hostname and grains are the minion's own word.
+ */
+export function backupMinute(minionId: string): number {
+  return crc32(Buffer.from(minionId, 'utf8')) % 60;
+}

@@ -1,0 +1,24 @@
+import type { LockedHost } from './lock.ts';
+import type { HostRule } from './policy.ts';
+
+/** Why a host stands where it does in the plan. */
+export type HostStanding =
+  | { kind: 'active'; locked: LockedHost; rule: HostRule; ruleIndex: number }
+  | { kind: 'retired'; locked: LockedHost }
+  | { kind: 'refused'; why: string }
+  | { kind: 'waiting'; why: string }
+  | { kind: 'skipped'; why: string };
+
+/** A minion that the mine or the lock names. */
+export interface Host {
+  minionId: string;
+  standing: HostStanding;
+}
+
+/** Mine × policy × lock, resolved. */
+export interface Fleet {
+  /** Sorted by minion ID. */
+  hosts: Host[];
+  /** SSH host keys of the backup server, `TYPE BASE64` each; empty when nobody has said them. */
+  serverHostKeys: string[];
+}

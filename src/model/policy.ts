@@ -1,0 +1,252 @@
+import { z } from 'zod';
+import { globMatcher } from './glob.ts';
+
+/** What a size in the policy may be: bytes as a number, or a number with KiB, MiB, GiB or TiB. */
+const SIZE = /^(\d+(?:\.\d+)?) ?(KiB|MiB|GiB|TiB)$/;
+const UNIT = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
+
+const size = z
+  .union([z.int().min(1), z.string().regex(SIZE, 'a size is a number of bytes, or like 512MiB or 20GiB')])
+  .transform((given): number => {
+    if (typeof given === 'number') return given;
+    const [, number = '0', unit = 'KiB'] = SIZE.exec(given) ?? [];
+    return Math.round(Number(number) * UNIT[unit as keyof typeof UNIT]);
+  });
+
+/** Paths that states write to: plain, absolute, and safe in a shell line, an sshd_config and a unit file. */
+const plainPath = z
+  .string()
+  .max(200)
+  .regex(/^(\/[A-Za-z0-9_][A-Za-z0-9._-]*)+$/, 'an absolute path of letters, digits, ".", "_" and "-"');
+
+/** Paths on a host that are backed up: any characters but control characters, absolute. */
+const hostPath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\p{C}]*$/u, 'an absolute path without control characters')
+  .refine((path) => !path.split('/').includes('..'), 'a path without ".."');
+
+const pattern = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^\p{C}]+$/u, 'a pattern without control characters');
+
+const hostname = z
+  .string()
+  .max(253)
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/, 'a host name or an IP address');
+
+const matchList = z.union([pattern, z.array(pattern).min(1)]).transform((given) => [given].flat());
+
+const saltName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, "_", "-" and "."');
+
+const quotaAmounts = {
+  bytes: size.default(50 * UNIT.GiB).describe('Bytes one host may hold in its inbox.'),
+  inodes: z.int().min(100).default(100_000).describe('Files one host may hold in its inbox.'),
+};
+
+const serverSchema = z.strictObject({
+  name: z.string().min(1).describe('Minion ID of the backup server. Needed: no default can be right.'),
+  address: hostname.optional().describe('Name or address at which hosts reach it. Default: its minion ID.'),
+  port: z.int().min(1).max(65535).default(22).describe('Port of its sshd.'),
+  host_keys: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'Its SSH host public keys, one line each. Default: those in host-keys.json, pinned in the lock.',
+    ),
+  jails: plainPath.default('/srv/brinicle/jails').describe("Folder of the hosts' chroot jails."),
+  archive: plainPath.default('/srv/brinicle/archive').describe('Folder of the archive, outside every jail.'),
+  quota: z
+    .strictObject({
+      kind: z
+        .enum(['none', 'ext4', 'xfs', 'btrfs'])
+        .default('none')
+        .describe(
+          'How the kernel limits a host: uid quota of ext4 or xfs, a btrfs qgroup, or not at all (a standing warning).',
+        ),
+      ...quotaAmounts,
+    })
+    .prefault({})
+    .describe('What the kernel lets one host take.'),
+  limits: z
+    .strictObject({
+      file_size: size
+        .default(2 * UNIT.GiB)
+        .describe('Largest file a host may write (RLIMIT_FSIZE). A pack has 1 GiB.'),
+      open_files: z
+        .int()
+        .min(16)
+        .max(4096)
+        .default(64)
+        .describe('Open files of one session (RLIMIT_NOFILE).'),
+      processes: z.int().min(4).max(256).default(6).describe('Processes of one account (RLIMIT_NPROC).'),
+    })
+    .prefault({})
+    .describe('limits.d for the accounts of hosts.'),
+  manage_cron: z.boolean().default(true).describe('Install cron and keep it running on the backup server.'),
+  rotate_minutes: z.int().min(1).max(30).default(5).describe('Minutes between two runs of rotate.'),
+});
+
+const offsiteSchema = z.strictObject({
+  recipient: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .transform((given) => [given].flat())
+    .describe(
+      'OpenPGP public key that the archive is encrypted to: a file beside brinicle.yaml, or the armored key itself.',
+    ),
+  retention_days: z.int().min(1).default(92).describe('Days the store must refuse deletion; 92 at least.'),
+  days: z
+    .array(z.int().min(1).max(28))
+    .min(1)
+    .default([1, 15])
+    .describe('Days of the month on which an image is made.'),
+  hour: z.int().min(0).max(23).default(3).describe('Hour at which it begins.'),
+});
+
+const nodeSchema = z
+  .discriminatedUnion('from', [
+    z.strictObject({
+      from: z.literal('package').describe("The distribution's own package."),
+      package: saltName.default('nodejs').describe('Name of the package.'),
+      path: plainPath.default('/usr/bin/node').describe('Where the package puts node.'),
+    }),
+    z.strictObject({ from: z.literal('path').describe('Installed by other means.'), path: plainPath }),
+    z.strictObject({
+      from: z.literal('archive').describe("An archive in your file_roots, as nodejs.org's tar.xz."),
+      source: z.string().regex(/^salt:\/\/[A-Za-z0-9._/-]+$/, 'a salt:// URL'),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'),
+      into: plainPath.default('/opt/brinicle/node'),
+    }),
+  ])
+  .prefault({ from: 'package' });
+
+const hostRuleSchema = z.strictObject({
+  match: matchList.optional().describe('Minion IDs as Salt globs (*, ?, [a-z]); one or a list.'),
+  role: matchList.optional().describe('Roles from the roles file; an entry with match and role needs both.'),
+  include: z.array(hostPath).min(1).default(['/']).describe('Folders that are backed up.'),
+  exclude: z.array(pattern).default([]).describe('Patterns, as in .gitignore, that are left out.'),
+  quota: z
+    .strictObject({ bytes: size.optional(), inodes: z.int().min(100).optional() })
+    .optional()
+    .describe("Other amounts than server.quota's for these hosts."),
+});
+
+const skipEntry = pattern;
+
+/** zod schema of brinicle.yaml. Every key has a default but `server.name` and `offsite.recipient`. */
+export const policySchema = z.strictObject({
+  server: serverSchema.describe('The backup server.'),
+  offsite: z
+    .union([z.literal('none'), offsiteSchema])
+    .describe(
+      'Where the encrypted archive goes; "none", said in as many words, keeps it on the backup server.',
+    ),
+  hosts: z
+    .array(
+      hostRuleSchema.refine(
+        (rule) => rule.match !== undefined || rule.role !== undefined,
+        'an entry needs match: or role:',
+      ),
+    )
+    .min(1)
+    .default([{ match: ['*'], include: ['/'], exclude: [] }])
+    .describe('What is backed up of which host; the first entry that matches wins.'),
+  skip: z.array(skipEntry).default([]).describe('Minion IDs (globs) that are never backed up.'),
+  accounts: z
+    .enum(['states', 'bulk'])
+    .default('states')
+    .describe(
+      'How accounts are made: Salt states of one host each, or sysusers.d and tmpfiles.d for all at once (hundreds of hosts and more).',
+    ),
+  uid_range: z
+    .tuple([z.int().min(1000), z.int().max(2_147_483_647)])
+    .default([20_000, 59_999])
+    .describe("First and last uid for hosts' accounts on the backup server."),
+  saltenv: saltName.default('base').describe('Salt environment of the emitted states.'),
+  salt: z
+    .strictObject({
+      output: plainPath
+        .default('/srv/brinicle/out')
+        .describe('Where the compiled output lies on the Salt master.'),
+      top: z
+        .enum(['lines', 'master_tops'])
+        .default('lines')
+        .describe(
+          'How minions get the states: lines that you add to your top file, or a master_tops module.',
+        ),
+      master: z.string().optional().describe("The Salt master's own minion ID, if it has one."),
+      mine_alias: saltName
+        .optional()
+        .describe('Publish push keys in the mine under this name instead of ssh.user_keys.'),
+    })
+    .prefault({}),
+  node: nodeSchema.describe('Where hosts and the backup server get Node.js 18 or later from.'),
+  push_key: z
+    .strictObject({
+      use: z
+        .enum(['dedicated', 'root'])
+        .default('dedicated')
+        .describe("A key of its own in /etc/brinicle, or root's own."),
+      type: z.enum(['ed25519', 'rsa']).default('ed25519'),
+    })
+    .prefault({})
+    .describe('The key with which a host pushes.'),
+  cron: z
+    .strictObject({
+      manage: z.boolean().default(true).describe('Install cron on hosts and keep it running.'),
+      hours: z
+        .array(z.int().min(0).max(23))
+        .min(1)
+        .default([2, 10, 18])
+        .describe('Hours at which hosts push.'),
+    })
+    .prefault({}),
+  program: plainPath
+    .default('/usr/local/sbin/brinicle-snap')
+    .describe('Where the push program is installed on hosts.'),
+  retention: z
+    .strictObject({
+      all_days: z.int().min(1).default(7).describe('Days for which every version is kept.'),
+      daily_days: z.int().min(1).default(35).describe('Days for which one version a day is kept.'),
+      weekly_weeks: z.int().min(1).default(26).describe('Weeks for which one version a week is kept.'),
+      monthly_months: z.int().min(1).default(24).describe('Months for which one version a month is kept.'),
+      shorter_than_two_years: z
+        .boolean()
+        .default(false)
+        .describe('Must be true for monthly_months below 24.'),
+    })
+    .prefault({})
+    .describe('Which versions are kept on the backup server.'),
+  strict: z.boolean().default(false).describe('Write nothing at all while any host has a problem.'),
+});
+
+/** The policy, parsed and with its defaults. */
+export type Policy = z.output<typeof policySchema>;
+
+/** One entry of `hosts:`. */
+export type HostRule = Policy['hosts'][number];
+
+/** How hosts get Node.js. */
+export type NodePolicy = Policy['node'];
+
+/** The push key's private half on a host. */
+export function pushKeyPath(policy: Policy): string {
+  const folder = policy.push_key.use === 'root' ? '/root/.ssh' : '/etc/brinicle';
+  return `${folder}/id_${policy.push_key.type}`;
+}
+
+/** A matcher for the first entry of `hosts:` that fits a minion ID and its roles; gives the entry's index. */
+export function ruleChooser(policy: Policy): (minionId: string, roles: readonly string[]) => number {
+  const rules = policy.hosts.map((rule) => ({
+    globs: rule.match?.map(globMatcher),
+    roles: rule.role === undefined ? undefined : new Set(rule.role),
+  }));
+  return (minionId, roles) =>
+    rules.findIndex(
+      (rule) =>
+        (rule.globs === undefined || rule.globs.some((matches) => matches(minionId))) &&
+        (rule.roles === undefined || roles.some((role) => rule.roles?.has(role))),
+    );
+}

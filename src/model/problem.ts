@@ -1,0 +1,114 @@
+/** How much a finding weighs: an error fails the command, a warning stands in every run, information is just said. */
+export type Severity = 'error' | 'warning' | 'info';
+
+/** Every rule a finding can name. `examples/invalid/<rule>/` shows each error and warning once. */
+export const RULES = {
+  'input-missing': 'a file the command was told to read is not there or cannot be read',
+  'input-too-large': 'an input is larger than any real one, so it is not read',
+  'policy-syntax': 'brinicle.yaml is not YAML',
+  'policy-schema': 'brinicle.yaml says something no policy key means',
+  'policy-path': 'a path of the policy lies where Brinicle must not write or read',
+  'uid-range': 'the range of uids is reserved, too small, or used up',
+  'offsite-retention': 'the ice would be kept for less than 92 days',
+  'history-too-short': 'retention would reach back less than 24 months',
+  'offsite-none': 'nothing leaves the building',
+  'quota-none': 'the kernel does not stop one host from filling the disk of all',
+  'server-is-master': 'the backup server runs the Salt master, which can command every host',
+  'recipient-missing': 'the off-site recipient names a file that is not there',
+  'recipient-private': 'the off-site recipient holds a private key',
+  'recipient-unusable': 'GnuPG 2.2 could not decrypt what is encrypted to this key',
+  'recipient-expires': 'the off-site recipient has an end date, after which nothing goes off-site',
+  'roles-shape': 'the roles file is not a mapping of minion IDs to lists of roles',
+  'accepted-shape': 'the list of accepted minion keys is not what salt-key prints',
+  'host-keys-shape': 'the host keys are not what mine.get ssh.host_keys prints',
+  'mine-syntax': 'the mine is not JSON',
+  'mine-shape': 'the mine is JSON, but not what mine.get prints',
+  'mine-caller-level': 'the mine has one more level than salt-run prints, by caller',
+  'mine-function-level': "the mine has one more level than mine.get prints, by the function's name",
+  'mine-empty': 'the mine says nothing while the lock has hosts',
+  'minion-id': 'a minion ID that no honest minion has',
+  'minion-id-lookalike': 'a minion ID that the eye takes for another',
+  'no-key-yet': 'a host that has published no push key so far',
+  'key-private': 'a private key in the mine',
+  'key-malformed': 'a key that is not one line of SSH public key',
+  'key-type': 'a key of a type that is not taken',
+  'key-weak': 'an RSA key below 2,048 bits',
+  'key-duplicate': 'one key under two minion IDs',
+  'key-changed': 'a host publishes another key than the pinned one',
+  'not-accepted': 'a host whose minion key the master does not accept',
+  'absent-from-mine': 'a host of the lock that the mine does not name; it stays',
+  unmatched: 'a host that no entry of hosts: matches',
+  'server-key-unknown': 'nobody has said which SSH host keys the backup server has',
+  'server-key-changed': 'the backup server shows other host keys than the pinned ones',
+  'lock-syntax': 'fleet.lock.yaml is not YAML',
+  'lock-merge-conflict': 'fleet.lock.yaml holds an unresolved merge',
+  'lock-schema': 'fleet.lock.yaml says something the lock does not hold',
+  'lock-format': 'fleet.lock.yaml was written by a newer Brinicle',
+  'lock-duplicate-uid': 'two hosts of the lock have one uid',
+  'lock-duplicate-account': 'two hosts of the lock have one account',
+  'lock-duplicate-key': 'two hosts of the lock have one key',
+  'lock-key': 'a pinned key of the lock is not a key that would be taken',
+  'output-foreign': 'the output folder holds something that Brinicle did not write',
+  'output-unwritable': 'the output or the lock could not be written',
+  'output-stale': 'the committed output is not what the inputs compile to',
+  'host-unknown': 'a host that neither the mine nor the lock knows',
+  'not-compiled': 'there is no compiled output to read',
+} as const;
+
+/** The name of a rule in {@link RULES}. */
+export type RuleName = keyof typeof RULES;
+
+/** Where in a file a problem lies; lines count from 1. */
+export interface Place {
+  file: string;
+  line?: number;
+}
+
+/** What a person is told instead of a stack trace: what, where, why, and what to do. */
+export interface Problem {
+  rule: RuleName;
+  severity: Severity;
+  /** The minion ID concerned, already printable. */
+  host?: string;
+  at?: Place;
+  what: string;
+  why: string;
+  fix: string;
+}
+
+/** Makes an error; `where` names the host or the place in a file. */
+export function error(
+  rule: RuleName,
+  where: Pick<Problem, 'host' | 'at'>,
+  what: string,
+  why: string,
+  fix: string,
+): Problem {
+  return { rule, severity: 'error', ...where, what, why, fix };
+}
+
+/** True when any of the problems is an error, which makes a command exit with 1. */
+export function hasErrors(problems: readonly Problem[]): boolean {
+  return problems.some((problem) => problem.severity === 'error');
+}
+
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Text from outside made safe to show on a terminal: control, format, bidi and lone surrogate characters
+ * are written as \u{…}, and what is longer than `max` characters is cut.
+ */
+export function printable(text: string, max = 200): string {
+  const cut = text.length > max ? `${text.slice(0, max)}… (${text.length} characters)` : text;
+  return cut.replace(UNPRINTABLE, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** Problems in the order a reader wants: errors first, then by rule, host and place. */
+export function sortProblems(problems: readonly Problem[]): Problem[] {
+  const rank: Record<Severity, number> = { error: 0, warning: 1, info: 2 };
+  const key = (p: Problem): string => `${rank[p.severity]} ${p.rule} ${p.host ?? ''} ${p.at?.file ?? ''}`;
+  return problems
+    .map((problem) => ({ problem, key: key(problem), line: problem.at?.line ?? 0 }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : a.line - b.line))
+    .map((entry) => entry.problem);
+}

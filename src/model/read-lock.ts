@@ -1,0 +1,147 @@
+import { isAccountName } from './account.ts';
+import { LOCK_FORMAT, type Lock, type LockedHost, lockSchema } from './lock.ts';
+import { minionIdFault } from './minion-id.ts';
+import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
+import { schemaProblems } from './read-policy.ts';
+import { parseSshPublicKey } from './ssh-public-key.ts';
+import { readYaml } from './yaml-source.ts';
+
+const FIX = 'restore the line from git; the lock is written by brinicle alone';
+const WHY = 'accounts and keys are given by it, so a wrong line lets one host into the place of another';
+
+function mergeConflicts(text: string, file: string): Problem[] {
+  const found: Problem[] = [];
+  text.split('\n').forEach((line, index) => {
+    if (/^(<{7}|={7}|>{7}|\|{7})( |$)/.test(line)) {
+      found.push(
+        error(
+          'lock-merge-conflict',
+          { at: { file, line: index + 1 } },
+          'an unresolved merge',
+          'two branches gave accounts of their own',
+          'take the version of the branch that was deployed, then run brinicle compile to add the other hosts again',
+        ),
+      );
+    }
+  });
+  return found;
+}
+
+type HostPart = 'account' | 'uid' | 'key';
+
+function duplicates(
+  hosts: ReadonlyMap<string, LockedHost>,
+  part: HostPart,
+  rule: RuleName,
+  locate: (path: readonly PropertyKey[]) => Place,
+): Problem[] {
+  const owner = new Map<string | number, string>();
+  const found: Problem[] = [];
+  for (const [minionId, host] of hosts) {
+    if (part === 'key' && host.retired) continue;
+    const first = owner.get(host[part]);
+    if (first === undefined) owner.set(host[part], minionId);
+    else
+      found.push(
+        error(
+          rule,
+          { host: printable(minionId), at: locate(['hosts', minionId, part]) },
+          `${part === 'key' ? 'the same key' : `${part} ${host[part]}`} as ${printable(first)}`,
+          WHY,
+          FIX,
+        ),
+      );
+  }
+  return found;
+}
+
+function hostProblems(
+  hosts: ReadonlyMap<string, LockedHost>,
+  locate: (path: readonly PropertyKey[]) => Place,
+): Problem[] {
+  const found: Problem[] = [];
+  for (const [minionId, host] of hosts) {
+    const where = (part?: HostPart): { host: string; at: Place } => ({
+      host: printable(minionId),
+      at: locate(['hosts', minionId, ...(part === undefined ? [] : [part])]),
+    });
+    const idFault = minionIdFault(minionId);
+    if (idFault !== undefined)
+      found.push(error('lock-schema', where(), `a minion ID that is refused: ${idFault}`, WHY, FIX));
+    if (!isAccountName(host.account))
+      found.push(
+        error(
+          'lock-schema',
+          where('account'),
+          `${printable(host.account)} is no account name of Brinicle's`,
+          WHY,
+          FIX,
+        ),
+      );
+    if (host.uid < 1000)
+      found.push(error('lock-schema', where('uid'), `uid ${host.uid} belongs to the system`, WHY, FIX));
+    const key = parseSshPublicKey(host.key);
+    if ('fault' in key) found.push(error('lock-key', where('key'), key.fault.what, key.fault.why, FIX));
+    else if (host.key !== `${key.key.type} ${key.key.blob}`)
+      found.push(error('lock-key', where('key'), 'a key with a comment or a line end', WHY, FIX));
+  }
+  return found;
+}
+
+/** Reads fleet.lock.yaml; without a lock when anything in it breaks a rule, since all accounts hang on it. */
+export function readLock(text: string, file: string): { lock?: Lock; problems: Problem[] } {
+  const conflicts = mergeConflicts(text, file);
+  if (conflicts.length > 0) return { problems: conflicts };
+  const yaml = readYaml(text, file);
+  if ('fault' in yaml)
+    return {
+      problems: [
+        error('lock-syntax', { at: yaml.fault.at }, `not YAML: ${printable(yaml.fault.reason)}`, WHY, FIX),
+      ],
+    };
+  const { value, locate } = yaml.source;
+  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
+  if (typeof format === 'number' && format > LOCK_FORMAT) {
+    return {
+      problems: [
+        error(
+          'lock-format',
+          { at: locate(['format']) },
+          `format ${format}, and this Brinicle knows ${LOCK_FORMAT}`,
+          'a newer Brinicle wrote it, and may mean more by it than can be seen here',
+          'run the newer Brinicle',
+        ),
+      ],
+    };
+  }
+  const parsed = lockSchema.safeParse(value);
+  if (!parsed.success) return { problems: schemaProblems('lock-schema', parsed.error.issues, locate, FIX) };
+  const hosts = new Map(
+    Object.entries(parsed.data.hosts).map(([minionId, host]): [string, LockedHost] => [
+      minionId,
+      { account: host.account, uid: host.uid, key: host.key, retired: host.retired === true },
+    ]),
+  );
+  const problems = [
+    ...hostProblems(hosts, locate),
+    ...duplicates(hosts, 'uid', 'lock-duplicate-uid', locate),
+    ...duplicates(hosts, 'account', 'lock-duplicate-account', locate),
+    ...duplicates(hosts, 'key', 'lock-duplicate-key', locate),
+  ];
+  (parsed.data.server?.host_keys ?? []).forEach((line, index) => {
+    const key = parseSshPublicKey(line);
+    if ('fault' in key)
+      problems.push(
+        error('lock-key', { at: locate(['server', 'host_keys', index]) }, key.fault.what, key.fault.why, FIX),
+      );
+  });
+  if (problems.length > 0) return { problems };
+  const server = parsed.data.server;
+  return {
+    lock: {
+      hosts,
+      ...(server === undefined ? {} : { server: { name: server.name, hostKeys: server.host_keys } }),
+    },
+    problems: [],
+  };
+}

@@ -1,0 +1,207 @@
+import { error, type Problem, printable } from './problem.ts';
+
+/** What one minion published: files of public keys by user, or why there are none. */
+export type MineEntry =
+  | { kind: 'keys'; users: ReadonlyMap<string, ReadonlyMap<string, string>> }
+  | { kind: 'nothing'; said?: string }
+  | { kind: 'unreadable'; what: string };
+
+/** The mine by minion ID, in the order of the IDs' UTF-16 code units. */
+export type Mine = ReadonlyMap<string, MineEntry>;
+
+/** The longest mine that is read, in bytes: a hundred thousand hosts take about a sixth of it. */
+export const MAX_MINE_BYTES = 128 * 2 ** 20;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function entry(value: unknown): MineEntry {
+  if (value === null || value === false || (Array.isArray(value) && value.length === 0))
+    return { kind: 'nothing' };
+  if (typeof value === 'string') return { kind: 'nothing', said: printable(value, 80) };
+  if (!isObject(value))
+    return {
+      kind: 'unreadable',
+      what: `its entry is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}`,
+    };
+  const users = new Map<string, Map<string, string>>();
+  for (const [user, files] of Object.entries(value)) {
+    if (!isObject(files))
+      return {
+        kind: 'unreadable',
+        what: `what it says of user ${printable(user, 40)} is no mapping of files`,
+      };
+    const keys = new Map<string, string>();
+    for (const [name, text] of Object.entries(files)) {
+      if (typeof text !== 'string')
+        return { kind: 'unreadable', what: `its file ${printable(name, 40)} is no text` };
+      keys.set(name, text);
+    }
+    users.set(user, keys);
+  }
+  return users.size === 0 ? { kind: 'nothing' } : { kind: 'keys', users };
+}
+
+/** How many objects lie in each other at most, looking no deeper than `limit`. */
+function depth(value: unknown, limit: number): number {
+  if (!isObject(value) || limit === 0) return 0;
+  let deepest = 0;
+  for (const inner of Object.values(value)) {
+    deepest = Math.max(deepest, depth(inner, limit - 1));
+    if (deepest === limit - 1) break;
+  }
+  return 1 + deepest;
+}
+
+const FUNCTION_LEVEL = /^[a-z_0-9]+\.[a-z_0-9.]+$/i;
+
+/** Removes the level that `salt-run cache.mine` adds; recognises and refuses the one of `salt CALLER mine.get`. */
+function unwrap(
+  tree: Record<string, unknown>,
+  functionName: string,
+  file: string,
+): { tree: Record<string, unknown>; problems: Problem[] } {
+  const values = Object.values(tree);
+  const filled = values.filter((value) => isObject(value) && Object.keys(value).length > 0);
+  const byFunction =
+    filled.length > 0 &&
+    filled.every(
+      (value) =>
+        isObject(value) &&
+        (functionName in value ||
+          (Object.keys(value).every((key) => FUNCTION_LEVEL.test(key)) && depth(value, 4) === 3)),
+    );
+  if (byFunction) {
+    const inner = Object.fromEntries(
+      Object.entries(tree).map(([minionId, functions]) => [
+        minionId,
+        isObject(functions) ? (functions[functionName] ?? {}) : functions,
+      ]),
+    );
+    return {
+      tree: inner,
+      problems: [
+        {
+          rule: 'mine-function-level',
+          severity: 'info',
+          at: { file },
+          what: `it has a level by function, as salt-run cache.mine prints; ${printable(functionName, 60)} of it was read`,
+          why: 'Salt 3008 keeps the mine elsewhere, and cache.mine shows nothing there',
+          fix: `use salt-run mine.get '*' ${functionName} --out=json`,
+        },
+      ],
+    };
+  }
+  if (filled.length > 0 && filled.every((value) => depth(value, 4) === 3)) {
+    // Taking the level off would let a lone minion publish entries for IDs that are not its own.
+    return {
+      tree: {},
+      problems: [
+        error(
+          'mine-caller-level',
+          { at: { file } },
+          `everything lies one level deeper, below ${printable(Object.keys(tree)[0] ?? '', 60)}, as salt CALLER mine.get prints it`,
+          'below a caller, an entry is no longer vouched for by the minion ID it stands under',
+          `ask the master itself: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+        ),
+      ],
+    };
+  }
+  return { tree, problems: [] };
+}
+
+function syntaxReason(text: string): string {
+  if (text.trim() === '') return 'it is empty';
+  if (/^\s*[[{]/.test(text))
+    return /}\s*\n\s*{/.test(text.slice(0, 1_000_000))
+      ? 'it holds several JSON documents, as salt prints them without --static'
+      : 'it is cut short or damaged';
+  return `it begins with ${printable(text.trimStart().slice(0, 40))}`;
+}
+
+/**
+ * Reads what `salt-run mine.get '*' FUNCTION --out=json` prints: {minion ID: {user: {file: key}}}. Shapes of
+ * 3006, 3007 and 3008; a function's level (cache.mine) is taken off and named, a caller's is named and refused. Hosts whose
+ * entry is of the wrong kind are kept as 'unreadable', so that one of them stops no other.
+ */
+export function readMine(
+  text: string,
+  file: string,
+  functionName: string,
+): { mine?: Mine; problems: Problem[] } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return {
+      problems: [
+        error(
+          'mine-syntax',
+          { at: { file } },
+          `not JSON: ${syntaxReason(text)}`,
+          'no host can be read from it',
+          `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+        ),
+      ],
+    };
+  }
+  if (!isObject(parsed)) {
+    return {
+      problems: [
+        error(
+          'mine-shape',
+          { at: { file } },
+          'it is JSON, but no mapping of minion IDs',
+          'no host can be read from it',
+          `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+        ),
+      ],
+    };
+  }
+  const { tree, problems } = unwrap(parsed, functionName, file);
+  if (problems.some((problem) => problem.severity === 'error')) return { problems };
+  const ids = Object.keys(tree).sort();
+  return { mine: new Map(ids.map((minionId) => [minionId, entry(tree[minionId])])), problems };
+}
+
+/** Reads `salt-run mine.get SERVER ssh.host_keys --out=json`: the texts of the server's public keys. */
+export function readHostKeys(
+  text: string,
+  file: string,
+  server: string,
+): { lines?: string[]; problems: Problem[] } {
+  const fix = `write it anew: salt-run mine.get ${printable(server)} ssh.host_keys --out=json > ${printable(file)}`;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return {
+      problems: [
+        error(
+          'host-keys-shape',
+          { at: { file } },
+          'not JSON',
+          'the host keys of the backup server cannot be read',
+          fix,
+        ),
+      ],
+    };
+  }
+  const keys = isObject(parsed) && Object.hasOwn(parsed, server) ? parsed[server] : undefined;
+  if (isObject(parsed) && Object.keys(parsed).length === 0) return { problems: [] };
+  if (!isObject(keys)) {
+    return {
+      problems: [
+        error(
+          'host-keys-shape',
+          { at: { file } },
+          `no keys of ${printable(server)} in it`,
+          'hosts must know the backup server by its keys',
+          fix,
+        ),
+      ],
+    };
+  }
+  const lines = Object.entries(keys).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  return { lines: lines.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, line]) => line), problems: [] };
+}

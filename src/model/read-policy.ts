@@ -1,0 +1,241 @@
+import type { z } from 'zod';
+import { type Policy, policySchema } from './policy.ts';
+import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
+import { readYaml } from './yaml-source.ts';
+
+/** The policy, where its parts stand, and what is wrong with it; without a policy when it cannot be used. */
+export interface ReadPolicy {
+  policy?: Policy;
+  problems: Problem[];
+}
+
+const pathText = (path: readonly PropertyKey[]): string => path.map(String).join('.') || 'the whole file';
+
+/** One problem for each thing a schema finds, at its line. */
+export function schemaProblems(
+  rule: RuleName,
+  issues: readonly z.core.$ZodIssue[],
+  locate: (path: readonly PropertyKey[]) => Place,
+  fix: string,
+): Problem[] {
+  return issues.flatMap((issue): Problem[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) =>
+        error(
+          rule,
+          { at: locate([...issue.path, key]) },
+          `${printable(pathText([...issue.path, key]))} is no key`,
+          'a misspelt key would otherwise be a setting that never applies',
+          fix,
+        ),
+      );
+    }
+    return [
+      error(
+        rule,
+        { at: locate(issue.path) },
+        `${printable(pathText(issue.path))}: ${printable(issue.message)}`,
+        'a value of another kind has no meaning here',
+        fix,
+      ),
+    ];
+  });
+}
+
+const FORBIDDEN_ROOTS = [
+  '/bin',
+  '/boot',
+  '/dev',
+  '/etc',
+  '/lib',
+  '/lib64',
+  '/proc',
+  '/root',
+  '/run',
+  '/sbin',
+  '/sys',
+  '/tmp',
+  '/usr',
+  '/var/run',
+  '/var/tmp',
+  '/home',
+];
+
+const inside = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const found: Problem[] = [];
+  const refuse = (path: PropertyKey[], what: string, why: string, fix: string): void => {
+    found.push(error('policy-path', { at: locate(path) }, what, why, fix));
+  };
+  const { jails, archive } = policy.server;
+  for (const [key, path] of [
+    ['jails', jails],
+    ['archive', archive],
+  ] as const) {
+    const root = FORBIDDEN_ROOTS.find((folder) => inside(path, folder));
+    if (root !== undefined || path.lastIndexOf('/') === 0) {
+      refuse(
+        ['server', key],
+        `server.${key} is ${path}`,
+        root === undefined
+          ? 'a folder in / itself mixes backups with the system'
+          : `${root} belongs to the system`,
+        'choose a folder such as /srv/brinicle/archive',
+      );
+    }
+  }
+  if (inside(jails, archive) || inside(archive, jails)) {
+    refuse(
+      ['server', 'archive'],
+      `server.archive (${archive}) and server.jails (${jails}) lie in each other`,
+      'a host could reach its own history',
+      'choose two folders beside each other',
+    );
+  }
+  if (!inside(policy.program, '/usr/local') && !inside(policy.program, '/opt')) {
+    refuse(
+      ['program'],
+      `program is ${policy.program}`,
+      'elsewhere it could replace a program of the system',
+      'choose a path below /usr/local or /opt',
+    );
+  }
+  if (
+    inside('/usr/local/lib/brinicle', policy.program) ||
+    inside(policy.program, '/usr/local/lib/brinicle')
+  ) {
+    refuse(
+      ['program'],
+      `program is ${policy.program}`,
+      'its own files lie there',
+      'choose a path such as /usr/local/sbin/brinicle-snap',
+    );
+  }
+  return found;
+}
+
+function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const found: Problem[] = [];
+  const [low, high] = policy.uid_range;
+  if (low > high) {
+    found.push(
+      error(
+        'uid-range',
+        { at: locate(['uid_range']) },
+        `uid_range runs from ${low} to ${high}`,
+        'no uid lies in it',
+        'put the lower number first',
+      ),
+    );
+  }
+  for (const [from, to, whose] of [
+    [60_000, 65_535, "the distribution's and systemd's"],
+    [65_536, 65_536, 'nobody’s neighbour'],
+    [524_288, 1_879_048_191, "systemd's containers'"],
+  ] as const) {
+    if (low <= to && high >= from && from !== to) {
+      found.push(
+        error(
+          'uid-range',
+          { at: locate(['uid_range']) },
+          `uid_range ${low}–${high} reaches into ${from}–${to}`,
+          `those uids are ${whose}`,
+          'choose a range such as [20000, 59999], or [300000, 499999] for a very large fleet',
+        ),
+      );
+    }
+  }
+  if (policy.offsite !== 'none' && policy.offsite.retention_days < 92) {
+    found.push(
+      error(
+        'offsite-retention',
+        { at: locate(['offsite', 'retention_days']) },
+        `offsite.retention_days is ${policy.offsite.retention_days}`,
+        'what leaves the building is kept for three months at least',
+        'set it to 92 or more',
+      ),
+    );
+  }
+  if (policy.retention.monthly_months < 24 && !policy.retention.shorter_than_two_years) {
+    found.push(
+      error(
+        'history-too-short',
+        { at: locate(['retention', 'monthly_months']) },
+        `retention.monthly_months is ${policy.retention.monthly_months}`,
+        'history reaches back two years unless the policy says otherwise in as many words',
+        'set it to 24 or more, or add shorter_than_two_years: true beside it',
+      ),
+    );
+  }
+  return found;
+}
+
+function standingWarnings(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const found: Problem[] = [];
+  if (policy.offsite === 'none') {
+    found.push({
+      rule: 'offsite-none',
+      severity: 'warning',
+      at: locate(['offsite']),
+      what: 'offsite is none',
+      why: 'a fire, a thief or whoever takes the backup server takes every backup with it',
+      fix: 'name a recipient and a store when you have them',
+    });
+  }
+  if (policy.server.quota.kind === 'none') {
+    found.push({
+      rule: 'quota-none',
+      severity: 'warning',
+      at: locate(['server', 'quota', 'kind']),
+      what: 'server.quota.kind is none',
+      why: 'one host can fill the disk or use every inode before rotate sees it, and then no host can push',
+      fix: 'put the jails on a file system of their own and set kind to ext4, xfs or btrfs',
+    });
+  }
+  if (policy.salt.master !== undefined && policy.salt.master === policy.server.name) {
+    found.push({
+      rule: 'server-is-master',
+      severity: 'warning',
+      at: locate(['salt', 'master']),
+      what: 'the backup server is the Salt master',
+      why: 'whoever takes it commands every host: the promise that it cannot access other servers does not hold',
+      fix: 'move the backups to a machine of their own',
+    });
+  }
+  return found;
+}
+
+/** Reads brinicle.yaml. All problems at once; `file` is the name they are shown under. */
+export function readPolicy(text: string, file: string): ReadPolicy {
+  const yaml = readYaml(text, file);
+  if ('fault' in yaml) {
+    return {
+      problems: [
+        error(
+          'policy-syntax',
+          { at: yaml.fault.at },
+          `not YAML: ${printable(yaml.fault.reason)}`,
+          'nothing of it can be used',
+          'mend the line; an editor with the schema (brinicle schema) shows it',
+        ),
+      ],
+    };
+  }
+  const parsed = policySchema.safeParse(yaml.source.value ?? {});
+  const locate = yaml.source.locate;
+  if (!parsed.success) {
+    return {
+      problems: schemaProblems(
+        'policy-schema',
+        parsed.error.issues,
+        locate,
+        'see `brinicle schema` for every key and its meaning',
+      ),
+    };
+  }
+  const policy = parsed.data;
+  const errors = [...pathProblems(policy, locate), ...promiseProblems(policy, locate)];
+  const problems = [...errors, ...standingWarnings(policy, locate)];
+  return errors.length > 0 ? { problems } : { policy, problems };
+}

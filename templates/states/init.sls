@@ -1,0 +1,25 @@
+{%- from 'brinicle/map.jinja' import b, error, host, server, key with context %}
+{%- if b.get('skipped') is string and not error %}
+brinicle-skipped:
+  test.succeed_without_changes:
+    - name: {{ ('Not backed up: ' ~ b.skipped) | tojson }}
+{%- elif b.get('retired') is sameas true and not error %}
+include:
+  - brinicle.retired
+{%- elif host and not error %}
+include:
+  - brinicle.host
+{%- elif server and not error %}
+include:
+  - brinicle.server
+{%- else %}
+{#- No data: the key is made and published all the same, so that the next compile finds it; then the run fails. #}
+{%- if key %}
+include:
+  - brinicle.key
+{%- endif %}
+
+brinicle-pillar:
+  test.fail_without_changes:
+    - name: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. See its log, then run: salt-run saltutil.sync_pillar") | tojson }}
+{%- endif %}

@@ -1,0 +1,13 @@
+{#- A retired host pushes no more; its key stays where it is and opens nothing. #}
+brinicle-retired-pillar:
+  test.check_pillar:
+    - present:
+      - brinicle:retired
+
+brinicle-cron:
+  cron.absent:
+    - identifier: snap
+    - name: brinicle-snap
+    - user: root
+    - require:
+      - test: brinicle-retired-pillar

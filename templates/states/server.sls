@@ -1,0 +1,168 @@
+{%- from 'brinicle/map.jinja' import b, server, os with context %}
+{%- set quota = server.get('quota') if server.get('quota') is mapping else {} %}
+{%- set ready = server.get('archive') is string and server.get('jails') is string and quota.get('kind') is string
+  and server.get('sshd') is mapping and server.get('offsite_minute') is number %}
+brinicle-server-pillar:
+  test.check_pillar:
+    - present:
+      - brinicle:server:archive
+      - brinicle:server:jails
+      - brinicle:server:quota:kind
+      - brinicle:server:sshd
+      - brinicle:node:path
+{%- if not ready %}
+
+brinicle-server-data:
+  test.fail_without_changes:
+    - name: "The pillar under brinicle: is not what Brinicle compiled for a backup server. See salt-run pillar.show_pillar for this minion."
+{%- else %}
+
+include:
+  - brinicle.node
+  - brinicle.jails
+
+brinicle-user:
+  user.present:
+    - name: brinicle
+    - system: True
+    - usergroup: True
+    - home: {{ server.archive | tojson }}
+    - createhome: False
+    - shell: /usr/sbin/nologin
+    - fullname: Brinicle archive
+    - require:
+      - test: brinicle-server-pillar
+
+brinicle-archive:
+  file.directory:
+    - name: {{ server.archive | tojson }}
+    - user: brinicle
+    - group: brinicle
+    - mode: '0700'
+    - makedirs: True
+    - require:
+      - user: brinicle-user
+
+brinicle-sshd-installed:
+  pkg.installed:
+    - name: {{ os.ssh_server | tojson }}
+    - require:
+      - test: brinicle-server-pillar
+
+{#- sshd -t wants it, and it is gone after a boot while no sshd has run. #}
+brinicle-sshd-run:
+  file.directory:
+    - name: /run/sshd
+    - mode: '0755'
+    - require:
+      - pkg: brinicle-sshd-installed
+
+brinicle-limits:
+  file.managed:
+    - name: /etc/security/limits.d/90-brinicle.conf
+    - source: salt://brinicle/files/limits.conf
+    - user: root
+    - group: root
+    - mode: '0644'
+    - require:
+      - test: brinicle-server-pillar
+
+brinicle-sshd:
+  file.managed:
+    - name: /etc/ssh/sshd_config.d/00-brinicle.conf
+    - source: salt://brinicle/files/sshd.conf
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+    - check_cmd: /usr/sbin/sshd -t -f
+    - require:
+      - pkg: brinicle-sshd-installed
+      - file: brinicle-sshd-run
+
+brinicle-sshd-running:
+  service.running:
+    - name: {{ os.sshd | tojson }}
+    - enable: True
+    - reload: True
+    - watch:
+      - file: brinicle-sshd
+    - require:
+      - pkg: brinicle-sshd-installed
+{%- if server.get('manage_cron') %}
+
+brinicle-cron-installed:
+  pkg.installed:
+    - name: {{ os.cron | tojson }}
+    - require:
+      - test: brinicle-server-pillar
+
+brinicle-cron-running:
+  service.running:
+    - name: {{ os.crond | tojson }}
+    - enable: True
+    - require:
+      - pkg: brinicle-cron-installed
+{%- endif %}
+
+{#- The programs come with a later release: until then the entries find nothing to run, and say nothing. #}
+brinicle-rotate:
+  cron.present:
+    - identifier: brinicle-rotate
+    - name: 'test ! -x /usr/local/sbin/brinicle-rotate || /usr/local/sbin/brinicle-rotate'
+    - user: root
+    - minute: {{ ('*/' ~ (server.get('rotate_minutes', 5) | int)) | tojson }}
+    - require:
+      - file: brinicle-archive
+{%- if server.get('manage_cron') %}
+      - pkg: brinicle-cron-installed
+{%- endif %}
+{%- if server.get('offsite') is mapping %}
+
+brinicle-offsite:
+  cron.present:
+    - identifier: brinicle-offsite
+    - name: 'test ! -x /usr/local/sbin/brinicle-offsite || /usr/local/sbin/brinicle-offsite'
+    - user: root
+    - minute: {{ (server.offsite_minute | int) | string | tojson }}
+    - hour: {{ (server.offsite.get('hour') | int) | string | tojson }}
+    - daymonth: {{ server.offsite.get('days') | join(',') | tojson }}
+    - require:
+      - file: brinicle-archive
+{%- if server.get('manage_cron') %}
+      - pkg: brinicle-cron-installed
+{%- endif %}
+{%- else %}
+
+brinicle-offsite:
+  cron.absent:
+    - identifier: brinicle-offsite
+    - name: brinicle-offsite
+    - user: root
+    - require:
+      - test: brinicle-server-pillar
+{%- endif %}
+{%- if quota.kind != 'none' %}
+
+brinicle-quota:
+  brinicle.quotas:
+    - name: brinicle-quota
+    - kind: {{ quota.kind | tojson }}
+    - table: salt://brinicle/files/jails.json
+    - bytes: {{ quota.get('bytes') | int }}
+    - inodes: {{ quota.get('inodes') | int }}
+    - order: last
+    - require:
+      - test: brinicle-server-pillar
+{%- endif %}
+
+{#- Last of all: an administrator's earlier Match wins over ours, so what counts is what sshd answers. #}
+brinicle-sshd-effective:
+  brinicle.sshd:
+    - name: brinicle-sshd-effective
+    - table: salt://brinicle/files/jails.json
+    - expected: {{ server.sshd | tojson }}
+    - order: last
+    - require:
+      - file: brinicle-sshd
+{%- endif %}
