@@ -11,7 +11,7 @@ PYTHON_TESTS := $(wildcard test/salt/test_*.py)
 SOURCES := $(shell find src salt templates examples test -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 # The machine's node, or the one that setup put into .cache/node; asked for only by what needs it.
-NODE = export PATH="$$(python3 setup/node.py):$$PATH"
+NODE = bin=$$(python3 setup/node.py); export PATH="$$bin:$$PATH"
 
 .PHONY: help
 help: ## This list.

@@ -10,12 +10,14 @@ Configured on the master as::
 Reads, under ``data``:
 
 ``defaults.json``
-    ``{"format": 1, "server": ID, "mine_functions": {...}, "server_mine_functions": {...}}``
+    ``{"format": 1, "server": ID, "mine_functions": {...}, "server_mine_functions": {...},
+    "key": {"path": PATH, "type": "ed25519" or "rsa"}}``
 ``hosts/<first 2 hex>/<SHA-256 of the minion ID, hex>.json``
     ``{"format": 1, "minion": ID, "brinicle": {...}}``
 
 Gives ``backup_minute`` (always), ``mine_functions`` (whenever defaults.json is sound) and ``brinicle``:
-the minion's own data, or ``{"error": TEXT}``, which Brinicle's states turn into a failed state.
+the minion's own data, or ``{"error": TEXT}``, which Brinicle's states turn into a failed state. Beside the error
+stands ``key`` (whenever defaults.json is sound), so that a minion not yet compiled can make and publish its push key.
 It never raises: an exception here would stop every state of that minion, the user's too.
 """
 
@@ -24,6 +26,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import stat
 import zlib
 
@@ -34,6 +37,7 @@ __virtualname__ = "brinicle"
 FORMAT = 1
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
+KEY_PATH = re.compile(r"(/[A-Za-z0-9_.][A-Za-z0-9._-]*)+\Z")
 COMPILE = "Run 'brinicle compile' and put its whole output in place"
 
 
@@ -54,10 +58,11 @@ def ext_pillar(minion_id, pillar, data=None, *_rest, **_unknown):
     data
         The folder that ``brinicle compile`` wrote as ``pillar``.
 
-    Returns ``{"backup_minute": 0..59, "mine_functions": {...}, "brinicle": {...} or {"error": TEXT}}``,
-    without ``mine_functions`` where defaults.json is unsound. Raises nothing.
+    Returns ``{"backup_minute": 0..59, "mine_functions": {...}, "brinicle": {...} or {"error": TEXT, "key": {...}}}``,
+    without ``mine_functions`` and ``key`` where defaults.json is unsound. Raises nothing.
     """
     answer = {"backup_minute": 0}
+    key = {}
     try:
         # An ID that is no string cannot be; it still gets its minute.
         name = minion_id if isinstance(minion_id, str) else str(minion_id)
@@ -65,11 +70,13 @@ def ext_pillar(minion_id, pillar, data=None, *_rest, **_unknown):
         answer["backup_minute"] = zlib.crc32(raw) % 60
         defaults = _defaults(data)
         ours = name == defaults["server"]
+        # The backup server pushes nowhere.
+        key = {} if ours else {"key": defaults["key"]}
         answer["mine_functions"] = defaults["server_mine_functions" if ours else "mine_functions"]
         answer["brinicle"] = _host(data, name, raw)
     except _Unsound as problem:
         log.error("brinicle: pillar of %r: %s", minion_id, problem)
-        answer["brinicle"] = {"error": str(problem)}
+        answer["brinicle"] = dict(key, error=str(problem))
     except Exception as problem:  # pylint: disable=broad-except
         log.exception("brinicle: pillar of a minion")
         answer["brinicle"] = {
@@ -102,12 +109,24 @@ def _defaults(data):
         isinstance(document.get("server"), str)
         and isinstance(document.get("mine_functions"), dict)
         and isinstance(document.get("server_mine_functions"), dict)
+        and _is_key(document.get("key"))
     ):
         raise _Unsound(
-            "{} has not the shape that Brinicle writes ('server', 'mine_functions', 'server_mine_functions'). "
-            "{}, and do not edit it.".format(_shown(path), COMPILE)
+            "{} has not the shape that Brinicle writes ('server', 'mine_functions', 'server_mine_functions', "
+            "'key'). {}, and do not edit it.".format(_shown(path), COMPILE)
         )
     return document
+
+
+def _is_key(value):
+    """Whether it says where a push key lies, and of which type it is: both go into a command line on the host."""
+    return (
+        isinstance(value, dict)
+        and set(value) == {"path", "type"}
+        and isinstance(value["path"], str)
+        and KEY_PATH.match(value["path"]) is not None
+        and value["type"] in ("ed25519", "rsa")
+    )
 
 
 def _host(data, name, raw):

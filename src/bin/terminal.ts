@@ -1,4 +1,4 @@
-import { type Problem, type Severity, sortProblems } from '../model/problem.ts';
+import { type Problem, printable, type Severity, sortProblems } from '../model/problem.ts';
 
 /** Exit codes of every command. */
 export const EXIT = { fine: 0, problems: 1, usage: 2 } as const;
@@ -28,7 +28,7 @@ export function problemText(problem: Problem, colour = false): string {
   const place =
     problem.at === undefined
       ? ''
-      : `${problem.at.file}${problem.at.line === undefined ? '' : `:${problem.at.line}`}`;
+      : `${printable(problem.at.file, 4096)}${problem.at.line === undefined ? '' : `:${problem.at.line}`}`;
   const where = [place, problem.host].filter((part) => part !== undefined && part !== '').join(' ');
   const label = colour ? `${COLOUR[problem.severity]}${problem.severity}\u001b[0m` : problem.severity;
   return `${label} [${problem.rule}] ${where === '' ? '' : `${where}: `}${problem.what}\n  why: ${problem.why}\n  do:  ${problem.fix}\n`;

@@ -7,10 +7,12 @@ export class AccountBook {
   readonly #uids = new Set<number>();
   readonly #range: readonly [number, number];
   #next: number;
+  #gap: number;
 
   constructor(lock: Lock, range: readonly [number, number]) {
     this.#range = range;
     this.#next = range[0];
+    this.#gap = range[0];
     for (const host of lock.hosts.values()) {
       this.#accounts.add(host.account);
       this.#uids.add(host.uid);
@@ -29,10 +31,10 @@ export class AccountBook {
   }
 
   #freeUid(): number | undefined {
-    const [low, high] = this.#range;
+    const high = this.#range[1];
     if (this.#next <= high) return this.#next++;
     // Past the end, gaps at the start are taken: a range may begin lower than it once did.
-    for (let uid = low; uid <= high; uid++) if (!this.#uids.has(uid)) return uid;
-    return undefined;
+    while (this.#gap <= high && this.#uids.has(this.#gap)) this.#gap++;
+    return this.#gap <= high ? this.#gap : undefined;
   }
 }

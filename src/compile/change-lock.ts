@@ -1,8 +1,8 @@
+import type { CompileInputs } from '../model/compile-inputs.ts';
 import type { Lock } from '../model/lock.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { keyLine, parseSshPublicKey } from '../model/ssh-public-key.ts';
 import { publishedKey } from './published-key.ts';
-import type { CompileInputs } from './resolve-fleet.ts';
 
 /** A lock with one thing changed and what was done, or why not. */
 export type LockChange = { lock: Lock; done: string } | { problem: Problem };

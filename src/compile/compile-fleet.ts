@@ -1,9 +1,11 @@
+import type { CompileInputs } from '../model/compile-inputs.ts';
 import type { Fleet } from '../model/fleet.ts';
 import type { Lock } from '../model/lock.ts';
+import type { OutputTree } from '../model/output-tree.ts';
 import { hasErrors, type Problem, sortProblems } from '../model/problem.ts';
 import { lockText } from '../model/write-lock.ts';
-import { emitTree, type OutputTree } from './emit/state-tree.ts';
-import { type CompileInputs, resolveFleet } from './resolve-fleet.ts';
+import { emitTree } from './emit/state-tree.ts';
+import { resolveFleet } from './resolve-fleet.ts';
 
 /** What a compile comes to. */
 export interface Compiled {

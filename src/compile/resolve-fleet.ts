@@ -1,26 +1,14 @@
+import type { CompileInputs } from '../model/compile-inputs.ts';
 import type { Fleet, Host, HostStanding } from '../model/fleet.ts';
 import { globMatcher } from '../model/glob.ts';
 import type { Lock } from '../model/lock.ts';
 import { minionIdFault } from '../model/minion-id.ts';
 import type { Policy } from '../model/policy.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
-import type { Mine } from '../model/read-mine.ts';
 import { lookalikes } from './lookalikes.ts';
 import { publishedKey } from './published-key.ts';
 import { serverKeys } from './server-keys.ts';
 import { type Candidate, HostSettler } from './settle-host.ts';
-
-/** All that a compile reads, parsed. */
-export interface CompileInputs {
-  policy: Policy;
-  mine: Mine;
-  lock: Lock;
-  /** IDs of accepted minion keys; left out when the list was not given. */
-  accepted?: ReadonlySet<string>;
-  roles?: ReadonlyMap<string, readonly string[]>;
-  /** The backup server's host keys as its mine entry gives them. */
-  serverHostKeys?: readonly string[];
-}
 
 /** The fleet, the lock as it is to be from now on, and everything found on the way. */
 export interface ResolvedFleet {

@@ -1,6 +1,6 @@
+import type { CompileInputs } from '../model/compile-inputs.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { keyLine, parseSshPublicKey } from '../model/ssh-public-key.ts';
-import type { CompileInputs } from './resolve-fleet.ts';
 
 /** The host keys of the backup server that hosts are to trust, and what is wrong with those that were given. */
 export function serverKeys({ policy, lock, serverHostKeys }: CompileInputs): {

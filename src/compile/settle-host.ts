@@ -1,10 +1,10 @@
+import type { CompileInputs } from '../model/compile-inputs.ts';
 import type { HostStanding } from '../model/fleet.ts';
 import type { Lock, LockedHost } from '../model/lock.ts';
 import { type HostRule, type Policy, pushKeyPath, ruleChooser } from '../model/policy.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { AccountBook } from './account-book.ts';
 import type { Published } from './published-key.ts';
-import type { CompileInputs } from './resolve-fleet.ts';
 
 /** A minion that may become a host, with what it publishes and what the lock holds of it. */
 export interface Candidate {

@@ -12,10 +12,9 @@ import {
   rmSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { OutputTree } from '../compile/emit/state-tree.ts';
+import type { OutputTree } from '../model/output-tree.ts';
 import type { Files, TextRead } from './ports.ts';
 
 const isErrno = (thrown: unknown): thrown is NodeJS.ErrnoException =>
@@ -35,12 +34,24 @@ function decode(bytes: Uint8Array, maxBytes: number): TextRead {
   }
 }
 
+/** Reads once; a pipe whose other end made it non-blocking is waited for. */
+function readSome(descriptor: number, into: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(descriptor, into, 0, into.length, null);
+    } catch (thrown) {
+      if (!isErrno(thrown) || thrown.code !== 'EAGAIN') throw thrown;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+}
+
 function readDescriptor(descriptor: number, maxBytes: number): TextRead {
   const chunks: Buffer[] = [];
   let total = 0;
   while (total <= maxBytes) {
     const chunk = Buffer.allocUnsafe(1 << 20);
-    const count = readSync(descriptor, chunk, 0, chunk.length, null);
+    const count = readSome(descriptor, chunk);
     if (count === 0) break;
     chunks.push(chunk.subarray(0, count));
     total += count;
@@ -72,7 +83,8 @@ function syncFolder(folder: string): void {
 function writeSynced(path: string, text: string): void {
   const descriptor = openSync(path, 'wx', 0o644);
   try {
-    writeSync(descriptor, text);
+    // Not writeSync: on a disk that fills up it writes a part and says nothing.
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
   } finally {
     closeSync(descriptor);
@@ -117,7 +129,8 @@ function sweepStaged(folder: string): void {
   const prefix = `${folder.slice(folder.lastIndexOf('/') + 1)}.staged-`;
   if (!existsSync(parent)) return;
   for (const name of readdirSync(parent)) {
-    if (name.startsWith(prefix) && !existsSync(`/proc/${name.slice(prefix.length)}`))
+    const process = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    if (/^\d+$/.test(process) && !existsSync(`/proc/${process}`))
       rmSync(join(parent, name), { recursive: true, force: true });
   }
 }
@@ -185,7 +198,13 @@ function replaceTree(folder: string, before: OutputTree, after: OutputTree): str
 /** Files on the machine's own disks. */
 export const diskFiles: Files = {
   readText,
-  readStandardInput: (maxBytes) => readDescriptor(0, maxBytes),
+  readStandardInput: (maxBytes) => {
+    try {
+      return readDescriptor(0, maxBytes);
+    } catch (thrown) {
+      return { fault: reason(thrown) };
+    }
+  },
   replaceFile,
   createFile: (path, text) => {
     try {

@@ -1,4 +1,4 @@
-import type { OutputTree } from '../compile/emit/state-tree.ts';
+import type { OutputTree } from '../model/output-tree.ts';
 
 /** A text that was read, or why not. */
 export type TextRead = { text: string } | { absent: true } | { fault: string };

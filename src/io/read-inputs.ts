@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import type { CompileInputs } from '../compile/resolve-fleet.ts';
+import type { CompileInputs } from '../model/compile-inputs.ts';
 import { EMPTY_LOCK, type Lock } from '../model/lock.ts';
 import type { Policy } from '../model/policy.ts';
 import { error, hasErrors, type Problem, printable } from '../model/problem.ts';

@@ -14,6 +14,7 @@ export function minionIdFault(minionId: string): string | undefined {
   if (!minionId.isWellFormed()) return 'it holds half of a UTF-16 pair, which is no character';
   if (Buffer.byteLength(minionId) > MAX_MINION_ID_BYTES)
     return `it is longer than ${MAX_MINION_ID_BYTES} bytes`;
+  if (minionId === '__proto__') return 'it is a name that JavaScript keeps for itself';
   if (minionId.includes('..')) return 'it holds ".."';
   if (!ALLOWED.test(minionId)) {
     return 'it must begin with a letter, a digit or "_" and hold only those and . _ @ + -';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { globMatcher } from './glob.ts';
+import { minionIdFault } from './minion-id.ts';
 
 /** What a size in the policy may be: bytes as a number, or a number with KiB, MiB, GiB or TiB. */
 const SIZE = /^(\d+(?:\.\d+)?) ?(KiB|MiB|GiB|TiB)$/;
@@ -32,10 +33,18 @@ const pattern = z
   .max(4096)
   .regex(/^[^\p{C}]+$/u, 'a pattern without control characters');
 
-const hostname = z
-  .string()
-  .max(253)
-  .regex(/^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/, 'a host name or an IP address');
+const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?$/;
+
+const hostname = z.string().max(253).regex(HOSTNAME, 'a host name or an IP address');
+
+const minionName = z.string().refine((name) => minionIdFault(name) === undefined, {
+  error: ({ input }) => `no minion ID: ${minionIdFault(String(input)) ?? ''}`,
+});
+
+/** True when hosts could reach a machine under this text. */
+export function isHostname(text: string): boolean {
+  return text.length <= 253 && HOSTNAME.test(text);
+}
 
 const matchList = z.union([pattern, z.array(pattern).min(1)]).transform((given) => [given].flat());
 
@@ -47,7 +56,7 @@ const quotaAmounts = {
 };
 
 const serverSchema = z.strictObject({
-  name: z.string().min(1).describe('Minion ID of the backup server. Needed: no default can be right.'),
+  name: minionName.describe('Minion ID of the backup server. Needed: no default can be right.'),
   address: hostname.optional().describe('Name or address at which hosts reach it. Default: its minion ID.'),
   port: z.int().min(1).max(65535).default(22).describe('Port of its sshd.'),
   host_keys: z
@@ -176,7 +185,7 @@ export const policySchema = z.strictObject({
         .describe(
           'How minions get the states: lines that you add to your top file, or a master_tops module.',
         ),
-      master: z.string().optional().describe("The Salt master's own minion ID, if it has one."),
+      master: minionName.optional().describe("The Salt master's own minion ID, if it has one."),
       mine_alias: saltName
         .optional()
         .describe('Publish push keys in the mine under this name instead of ssh.user_keys.'),

@@ -6,6 +6,9 @@ import { schemaProblems } from './read-policy.ts';
 import { parseSshPublicKey } from './ssh-public-key.ts';
 import { readYaml } from './yaml-source.ts';
 
+/** The highest uid that useradd, limits.d and quotas all take. */
+const MAX_UID = 2_147_483_647;
+
 const FIX = 'restore the line from git; the lock is written by brinicle alone';
 const WHY = 'accounts and keys are given by it, so a wrong line lets one host into the place of another';
 
@@ -78,14 +81,24 @@ function hostProblems(
           FIX,
         ),
       );
-    if (host.uid < 1000)
+    if (host.uid < 1000 || (host.uid >= 60_000 && host.uid <= 65_535))
       found.push(error('lock-schema', where('uid'), `uid ${host.uid} belongs to the system`, WHY, FIX));
+    else if (host.uid > MAX_UID)
+      found.push(error('lock-schema', where('uid'), `uid ${host.uid} is beyond ${MAX_UID}`, WHY, FIX));
     const key = parseSshPublicKey(host.key);
     if ('fault' in key) found.push(error('lock-key', where('key'), key.fault.what, key.fault.why, FIX));
     else if (host.key !== `${key.key.type} ${key.key.blob}`)
       found.push(error('lock-key', where('key'), 'a key with a comment or a line end', WHY, FIX));
   }
   return found;
+}
+
+/** A host named __proto__, which zod leaves out of what it parses: its account would be given again. */
+function droppedByZod(value: unknown, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const hosts = typeof value === 'object' && value !== null && 'hosts' in value ? value.hosts : undefined;
+  if (typeof hosts !== 'object' || hosts === null || !Object.hasOwn(hosts, '__proto__')) return [];
+  const at = locate(['hosts', '__proto__']);
+  return [error('lock-schema', { host: '__proto__', at }, 'a minion ID that is refused', WHY, FIX)];
 }
 
 /** Reads fleet.lock.yaml; without a lock when anything in it breaks a rule, since all accounts hang on it. */
@@ -114,6 +127,8 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
       ],
     };
   }
+  const dropped = droppedByZod(value, locate);
+  if (dropped.length > 0) return { problems: dropped };
   const parsed = lockSchema.safeParse(value);
   if (!parsed.success) return { problems: schemaProblems('lock-schema', parsed.error.issues, locate, FIX) };
   const hosts = new Map(
@@ -135,8 +150,19 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
         error('lock-key', { at: locate(['server', 'host_keys', index]) }, key.fault.what, key.fault.why, FIX),
       );
   });
-  if (problems.length > 0) return { problems };
   const server = parsed.data.server;
+  const serverFault = server === undefined ? undefined : minionIdFault(server.name);
+  if (serverFault !== undefined)
+    problems.push(
+      error(
+        'lock-schema',
+        { at: locate(['server', 'name']) },
+        `a minion ID that is refused: ${serverFault}`,
+        WHY,
+        FIX,
+      ),
+    );
+  if (problems.length > 0) return { problems };
   return {
     lock: {
       hosts,

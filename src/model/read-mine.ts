@@ -53,6 +53,9 @@ function depth(value: unknown, limit: number): number {
   return 1 + deepest;
 }
 
+const ownValue = (object: Record<string, unknown>, key: string): unknown =>
+  Object.hasOwn(object, key) ? object[key] : {};
+
 const FUNCTION_LEVEL = /^[a-z_0-9]+\.[a-z_0-9.]+$/i;
 
 /** Removes the level that `salt-run cache.mine` adds; recognises and refuses the one of `salt CALLER mine.get`. */
@@ -68,14 +71,14 @@ function unwrap(
     filled.every(
       (value) =>
         isObject(value) &&
-        (functionName in value ||
+        (Object.hasOwn(value, functionName) ||
           (Object.keys(value).every((key) => FUNCTION_LEVEL.test(key)) && depth(value, 4) === 3)),
     );
   if (byFunction) {
     const inner = Object.fromEntries(
       Object.entries(tree).map(([minionId, functions]) => [
         minionId,
-        isObject(functions) ? (functions[functionName] ?? {}) : functions,
+        isObject(functions) ? ownValue(functions, functionName) : functions,
       ]),
     );
     return {
@@ -113,7 +116,7 @@ function unwrap(
 function syntaxReason(text: string): string {
   if (text.trim() === '') return 'it is empty';
   if (/^\s*[[{]/.test(text))
-    return /}\s*\n\s*{/.test(text.slice(0, 1_000_000))
+    return /}\s*{/.test(text.slice(0, 1_000_000))
       ? 'it holds several JSON documents, as salt prints them without --static'
       : 'it is cut short or damaged';
   return `it begins with ${printable(text.trimStart().slice(0, 40))}`;

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { type Policy, policySchema } from './policy.ts';
+import { isHostname, type Policy, policySchema } from './policy.ts';
 import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
 import { readYaml } from './yaml-source.ts';
 
@@ -117,6 +117,18 @@ function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => 
 
 function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
   const found: Problem[] = [];
+  const { name, address } = policy.server;
+  if (address === undefined && !isHostname(name)) {
+    found.push(
+      error(
+        'policy-schema',
+        { at: locate(['server', 'name']) },
+        `server.address is not given, and server.name (${printable(name)}) is no host name`,
+        'hosts reach the backup server by it',
+        'set server.address to its DNS name or IP address',
+      ),
+    );
+  }
   const [low, high] = policy.uid_range;
   if (low > high) {
     found.push(
@@ -131,10 +143,9 @@ function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) 
   }
   for (const [from, to, whose] of [
     [60_000, 65_535, "the distribution's and systemd's"],
-    [65_536, 65_536, 'nobody’s neighbour'],
     [524_288, 1_879_048_191, "systemd's containers'"],
   ] as const) {
-    if (low <= to && high >= from && from !== to) {
+    if (low <= to && high >= from) {
       found.push(
         error(
           'uid-range',

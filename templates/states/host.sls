@@ -1,4 +1,4 @@
-{%- from 'brinicle/map.jinja' import b, host, key, minute, os with context %}
+{%- from 'brinicle/map.jinja' import b, host, key, minute, os, cron_later with context %}
 {%- set node = b.get('node') if b.get('node') is mapping else {} %}
 {%- set to = host.get('server') if host.get('server') is mapping else {} %}
 {%- set cron = host.get('cron') if host.get('cron') is mapping else {} %}
@@ -20,7 +20,7 @@ brinicle-host-pillar:
 
 brinicle-host-data:
   test.fail_without_changes:
-    - name: "The pillar under brinicle: is not what Brinicle compiled. See salt-run pillar.show_pillar for this minion."
+    - comment: "The pillar under brinicle: is not what Brinicle compiled. See salt-run pillar.show_pillar for this minion."
 {%- else %}
 
 include:
@@ -35,7 +35,7 @@ brinicle-known-hosts:
     - group: root
     - mode: '0644'
     - makedirs: True
-    - dir_mode: '0700'
+    - dir_mode: '0755'
     - require:
       - test: brinicle-host-pillar
 
@@ -81,6 +81,12 @@ brinicle-cron-running:
 {%- endif %}
 
 brinicle-cron:
+{%- if cron_later %}
+  test.configurable_test_state:
+    - changes: True
+    - result: True
+    - comment: "cron is not installed yet, so its entry cannot be shown in a test run."
+{%- else %}
   cron.present:
     - identifier: snap
     - name: {{ program | tojson }}
@@ -93,5 +99,6 @@ brinicle-cron:
       - cmd: brinicle-key
 {%- if cron.get('manage') %}
       - pkg: brinicle-cron-installed
+{%- endif %}
 {%- endif %}
 {%- endif %}

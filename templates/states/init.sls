@@ -2,7 +2,7 @@
 {%- if b.get('skipped') is string and not error %}
 brinicle-skipped:
   test.succeed_without_changes:
-    - name: {{ ('Not backed up: ' ~ b.skipped) | tojson }}
+    - comment: {{ ('Not backed up: ' ~ b.skipped) | tojson }}
 {%- elif b.get('retired') is sameas true and not error %}
 include:
   - brinicle.retired
@@ -21,5 +21,5 @@ include:
 
 brinicle-pillar:
   test.fail_without_changes:
-    - name: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. See its log, then run: salt-run saltutil.sync_pillar") | tojson }}
+    - comment: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. See its log, then run: salt-run saltutil.sync_pillar") | tojson }}
 {%- endif %}

@@ -20,7 +20,7 @@ brinicle-key-folder:
     - name: {{ folder | tojson }}
     - user: root
     - group: root
-    - mode: '0700'
+    - mode: {{ '"0700"' if folder.endswith('/.ssh') else '"0755"' }}
     - require:
       - test: brinicle-key-pillar
 

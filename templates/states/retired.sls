@@ -1,8 +1,11 @@
+{%- from 'brinicle/map.jinja' import cron_later with context %}
 {#- A retired host pushes no more; its key stays where it is and opens nothing. #}
 brinicle-retired-pillar:
   test.check_pillar:
     - present:
       - brinicle:retired
+
+{%- if not cron_later %}
 
 brinicle-cron:
   cron.absent:
@@ -11,3 +14,4 @@ brinicle-cron:
     - user: root
     - require:
       - test: brinicle-retired-pillar
+{%- endif %}

@@ -77,7 +77,7 @@ master_tops:
   brinicle: {data: ${pillarFolder}, saltenv: base}
 `,
     );
-    await root.mustExec(['mkdir', '-p', '/srv/salt', '/srv/brinicle']);
+    await root.mustExec(['mkdir', '-p', '/srv/salt', '/srv/brinicle', '/var/cache/salt/master/proc']);
     await root.mustExec(['salt-call', '--local', 'saltutil.sync_states']);
   });
 
@@ -110,6 +110,7 @@ master_tops:
   describe('ext_pillar', () => {
     const hostFunctions = { 'ssh.user_keys': [{ user: 'root' }, { private: false }] };
     const serverFunctions = { 'ssh.host_keys': [{ private: false }] };
+    const pushKey = { path: '/etc/brinicle/id_ed25519', type: 'ed25519' };
 
     async function pillarOf(minion: string): Promise<OurPillar> {
       const { stdout } = await root.mustExec(['salt-run', 'pillar.show_pillar', minion, '--out=json']);
@@ -117,7 +118,7 @@ master_tops:
     }
 
     async function writeDefaults(): Promise<void> {
-      const defaults = { format: 1, server: 'backup', mine_functions: hostFunctions };
+      const defaults = { format: 1, server: 'backup', key: pushKey, mine_functions: hostFunctions };
       const text = JSON.stringify({ ...defaults, server_mine_functions: serverFunctions });
       await root.writeFile(`${pillarFolder}/defaults.json`, text);
     }
@@ -167,7 +168,8 @@ master_tops:
           'mine_functions',
           'users_own',
         ]);
-        expect(Object.keys(pillar.brinicle)).toEqual(['error']);
+        expect(Object.keys(pillar.brinicle).sort()).toEqual(['error', 'key']);
+        expect(pillar.brinicle['key']).toEqual(pushKey);
         expect(pillar.brinicle.error).toContain(words);
         expect(pillar.brinicle.error).not.toContain('web1');
       }
@@ -226,7 +228,7 @@ print(brinicle.ext_pillar('web1', {}, ${JSON.stringify(pillarFolder)})['brinicle
       const script = `
 import salt.config, salt.loader
 opts = salt.config.master_config('/etc/salt/master')
-top = salt.loader.tops(opts)['brinicle.top']
+top = salt.loader.tops(opts)['brinicle']
 print([top(opts={'id': minion}, grains={}) for minion in ('web1', 'unknown', '\\ud800', None)])
 `;
       const { stdout } = await root.mustExec(['/opt/salt/bin/python3', '-'], { stdin: script });

@@ -54,7 +54,10 @@ cat <&3 > /dev/null &
 wait -n
 exec 3<&-
 kill $! 2>/dev/null
-read -r init _ 2>/dev/null < "/proc/$child/task/$child/children" && kill -KILL $init 2>/dev/null || kill -KILL $child 2>/dev/null
+# Its parent must outlive it, to take it from the table of processes; that file ends without a newline.
+init=
+read -r init _ 2>/dev/null < "/proc/$child/task/$child/children"
+kill -KILL \${init:-$child} 2>/dev/null
 wait $child 2>/dev/null
 for attempt in $(seq 100); do
   find "$cg" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null

@@ -1,6 +1,6 @@
 import { type Compiled, compileFleet } from '../../compile/compile-fleet.ts';
 import { HEADER } from '../../compile/emit/header.ts';
-import type { OutputTree } from '../../compile/emit/state-tree.ts';
+import type { OutputTree } from '../../model/output-tree.ts';
 import { type Plan, planChanges } from '../../compile/plan.ts';
 import type { Files } from '../../io/ports.ts';
 import { readInputs } from '../../io/read-inputs.ts';

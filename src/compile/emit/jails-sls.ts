@@ -69,6 +69,9 @@ ${accountId}:
     - shell: /usr/sbin/nologin
     - fullname: Brinicle jail
     - password: '*'
+    - mindays: -1
+    - maxdays: -1
+    - warndays: -1
 ${keyId}:
   file.absent:
     - name: ${keyFile}
@@ -89,6 +92,9 @@ ${accountId}:
     - shell: /usr/sbin/nologin
     - fullname: Brinicle jail
     - password: '*'
+    - mindays: -1
+    - maxdays: -1
+    - warndays: -1
 ${jailId}:
   file.directory:
     - user: root

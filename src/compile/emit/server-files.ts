@@ -44,12 +44,23 @@ export function sshdConf(policy: Policy): string {
   return fillTemplate(sshdTemplate, { directives: jailDirectives(policy) });
 }
 
+/** uid_range, and runs of the uids that were given before it was moved. */
+function uidRanges(accounts: readonly JailAccount[], [first, last]: Policy['uid_range']): [number, number][] {
+  const ranges: [number, number][] = [[first, last]];
+  const outside = accounts.map(({ uid }) => uid).filter((uid) => uid < first || uid > last);
+  for (const uid of outside.sort((a, b) => a - b)) {
+    const run = ranges.at(-1);
+    if (ranges.length > 1 && run !== undefined && run[1] + 1 === uid) run[1] = uid;
+    else ranges.push([uid, uid]);
+  }
+  return ranges;
+}
+
 /** limits.d for the uids of hosts. */
-export function limitsConf(policy: Policy): string {
+export function limitsConf(accounts: readonly JailAccount[], policy: Policy): string {
   const { limits } = policy.server;
   return fillTemplate(limitsTemplate, {
-    first: policy.uid_range[0],
-    last: policy.uid_range[1],
+    ranges: uidRanges(accounts, policy.uid_range).map((range) => range.join(':')),
     fileSizeKiB: Math.ceil(limits.file_size / 1024),
     openFiles: limits.open_files,
     processes: limits.processes,

@@ -10,6 +10,7 @@ import nodeSls from '../../../templates/states/node.sls';
 import retiredSls from '../../../templates/states/retired.sls';
 import serverSls from '../../../templates/states/server.sls';
 import type { Fleet } from '../../model/fleet.ts';
+import type { OutputTree } from '../../model/output-tree.ts';
 import type { Policy } from '../../model/policy.ts';
 import { HASH_HEADER, HEADER } from './header.ts';
 import { jailAccounts } from './jail-accounts.ts';
@@ -17,9 +18,6 @@ import { jailsSls } from './jails-sls.ts';
 import { masterConf, topLines } from './master-conf.ts';
 import { pillarFiles } from './pillar.ts';
 import { jailsTable, limitsConf, sshdConf, sysusersConf, tmpfilesConf } from './server-files.ts';
-
-/** A compiled output: file contents by path below the output folder, `/` between names. */
-export type OutputTree = ReadonlyMap<string, string>;
 
 const FIXED_STATES: Readonly<Record<string, string>> = {
   'host.sls': hostSls,
@@ -39,7 +37,7 @@ export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
     tree.set(`states/brinicle/${name}`, HASH_HEADER + text);
   tree.set('states/brinicle/jails.sls', jailsSls(accounts, policy));
   tree.set('states/brinicle/files/jails.json', jailsTable(accounts, policy));
-  tree.set('states/brinicle/files/limits.conf', limitsConf(policy));
+  tree.set('states/brinicle/files/limits.conf', limitsConf(accounts, policy));
   tree.set('states/brinicle/files/sshd.conf', sshdConf(policy));
   tree.set('states/brinicle/files/snap.cjs', `// ${HEADER}\n${snapPlaceholder}`);
   if (policy.accounts === 'bulk') {
