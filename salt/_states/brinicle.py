@@ -90,15 +90,20 @@ def accounts(name, sysusers, tmpfiles):
         return _conclude(name, changes, drift.problems, "{} accounts are as compiled.".format(len(users)))
     said = _apply_accounts(drift)
     left = _Drift(users, groups, lines)
+    while drift.postponed > left.postponed:
+        # What lies in a folder that was writable by others is looked at once the folder is root's again.
+        for account, what in left.changes().items():
+            changes.setdefault(account, {}).update(what)
+        said.extend(_apply_accounts(left))
+        drift, left = left, _Drift(users, groups, lines)
     problems = list(left.problems)
     for account, what in left.changes().items():
         problems.append("{}: did not take: {}.".format(account, ", ".join(sorted(what))))
-    if left.changes():
-        problems.extend(said)
-    for account, what in left.changes().items():
         # What did not take is no change.
         for item in what:
             changes.get(account, {}).pop(item, None)
+    if left.changes():
+        problems.extend(said)
     changes = {account: what for account, what in changes.items() if what}
     return _conclude(name, changes, problems, "{} accounts are as compiled.".format(len(users)))
 
@@ -196,6 +201,7 @@ class _Drift:
     ``groups``    ``{name: (old gid or None, new)}``
     ``paths``     ``[(line, {what: change})]``
     ``problems``  what no change of ours may repair
+    ``deferred``  whether paths lie below a folder that ``paths`` gives back to root, and wait for that
     """
 
     def __init__(self, users, groups, lines):
@@ -206,6 +212,8 @@ class _Drift:
         self.group_passwords = []
         self.paths = []
         self.problems = []
+        self.postponed = 0
+        self.deferred = False
         passwd, group = _table("/etc/passwd"), _table("/etc/group")
         self._find_groups(group, _table("/etc/gshadow"))
         self._find_users(passwd, _table("/etc/shadow"))
@@ -289,7 +297,7 @@ class _Drift:
         return found
 
     def _find_paths(self, lines, owner, group_owner):
-        refused, safe = set(), {}
+        refused, safe, repaired = set(), {}, set()
         for line in lines:
             path, kind, _mode, user, group, _content = line
             # Below a link or a file nothing is looked at: that would follow it.
@@ -305,6 +313,9 @@ class _Drift:
                 continue
             try:
                 unsafe = next((above for above in _above(path) if not _is_roots(above, safe)), None)
+                if unsafe in repaired:
+                    self.deferred = True
+                    continue
                 if unsafe:
                     raise _Problem(
                         "{}: left alone, because {} is writable by others than root. Correct its owner and "
@@ -320,7 +331,10 @@ class _Drift:
                 self.problems.append("{}: cannot be looked at: {}.".format(path, problem.strerror))
                 continue
             if what:
+                repaired.add(path)
                 self.paths.append((line[:3] + (uid, gid) + line[5:], what))
+                if kind == "d" and uid == 0 and not line[2] & 0o022:
+                    repaired.add(path)
 
 
 def _differs(line, uid, gid):
@@ -846,9 +860,18 @@ def sshd(name, table, expected, sshd="/usr/sbin/sshd", dropin="/etc/ssh/sshd_con
     config = _config_lines(SSHD_CONFIG)
     if not any(os.path.realpath(path) == os.path.realpath(dropin) for path, _number, _words in config):
         raise _not_included(sshd, dropin)
+    passwd = _table("/etc/passwd")
+    absent = [account for account in active if account not in passwd]
+    if absent and __opts__["test"]:
+        return _answer(name, None, {}, "{} accounts are to be made; sshd is asked then.".format(len(absent)))
+    if absent:
+        raise _Problem(
+            "{} accounts do not exist ({}...), and of such sshd cannot tell what a 'Match Group' does to them. Let "
+            "the state that makes them come first.".format(len(absent), absent[0])
+        )
     wanted = {key.lower(): _words_of(value) for key, value in expected.items()}
     peers = _peers(config)
-    mark = _fingerprint(config, sshd, wanted, peers, active)
+    mark = _fingerprint(config, sshd, wanted, peers, active, passwd)
     known = _read_json(CHECKED_FILE).get("fingerprint") == mark
     asked = sorted({active[0], active[len(active) // 2], active[-1]}) if known and active else active
     problems = _ask_all(sshd, asked, peers, wanted, config, dropin)
@@ -979,7 +1002,7 @@ def _winner(config, directive, found, dropin):
     return ""
 
 
-def _fingerprint(config, sshd, wanted, peers, active):
+def _fingerprint(config, sshd, wanted, peers, active, passwd):
     """A digest of everything that sshd's answers depend on."""
     digest = hashlib.sha256()
 
@@ -989,7 +1012,7 @@ def _fingerprint(config, sshd, wanted, peers, active):
     for path in dict.fromkeys(path for path, _number, _words in config):
         add([path, hashlib.sha256(_read_file(path, 16 << 20) or b"").hexdigest()])
     about = os.stat(sshd)
-    passwd, accounts_set = _table("/etc/passwd"), set(active)
+    accounts_set = set(active)
     add([sshd, about.st_size, about.st_mtime_ns, wanted, peers])
     add([[account, passwd.get(account)] for account in active])
     gids = {fields[3] for fields in map(passwd.get, active) if fields and len(fields) > 3}

@@ -133,7 +133,7 @@ master_tops:
 
     it("gives a compiled minion its own data beside a user's own ext_pillar, and merges mine_functions", async () => {
       expect(await pillarOf('web1')).toEqual({
-        backup_minute: 32,
+        backup_minute: 17,
         users_own: 'web1',
         mine_functions: { 'test.ping': [], ...hostFunctions },
         brinicle: { account: 'bk-web1' },
@@ -143,7 +143,7 @@ master_tops:
 
     it('gives an unknown minion its minute, its mine functions and why there is nothing more', async () => {
       const pillar = await pillarOf('Ünknown');
-      expect(pillar.backup_minute).toBe(9);
+      expect(pillar.backup_minute).toBe(12);
       expect(pillar.mine_functions).toMatchObject(hostFunctions);
       expect(pillar.brinicle.error).toContain('compiled nothing for this minion');
       expect(pillar.users_own).toBe('Ünknown');
@@ -187,7 +187,7 @@ master_tops:
       await root.writeFile(`${pillarFolder}/defaults.json`, '{"format":1,');
       const damaged = await pillarOf('web1');
       expect(damaged).toEqual({
-        backup_minute: 32,
+        backup_minute: 17,
         users_own: 'web1',
         mine_functions: { 'test.ping': [] },
         brinicle: { error: expect.stringContaining('defaults.json is not JSON') },
@@ -498,6 +498,13 @@ cat /etc/brinicle/keys/* 2>/dev/null || true`;
       await root.writeFile('/srv/salt/brinicle/files/jails.json', JSON.stringify(table));
     });
 
+    const makeAccounts = async (): Promise<void> => {
+      const lines = hosts.map(
+        ({ account, uid }) => `u ${account} ${uid} "Brinicle jail" / /usr/sbin/nologin`,
+      );
+      await root.mustExec(['systemd-sysusers', '-'], { stdin: `${lines.join('\n')}\n` });
+    };
+
     it('is None under test=True while the drop-in is not in place, and False without test', async () => {
       const planned = await single('brinicle.sshd', values, true);
       expect(planned).toMatchObject({ result: null, changes: {} });
@@ -507,6 +514,9 @@ cat /etc/brinicle/keys/* 2>/dev/null || true`;
 
     it('passes with the drop-in, and remembers the answer', async () => {
       await root.writeFile(dropin, dropinText);
+      expect((await single('brinicle.sshd', values, true)).comment).toContain('19 accounts are to be made');
+      expect((await single('brinicle.sshd', values)).comment).toContain('19 accounts do not exist');
+      await makeAccounts();
       const first = await single('brinicle.sshd', values);
       expect(first).toMatchObject({ result: true, changes: {} });
       expect(first.comment).toBe('sshd shows all 9 directives for 19 accounts.');
@@ -664,18 +674,26 @@ while read -r uid bs bh is ih; do echo "#$uid     +-   99999  $bs  $bh  0   7   
 `,
         0o755,
       );
-      await root.writeFile(
-        '/usr/local/sbin/setquota',
-        `#!/bin/sh\necho "$*" > ${state}.argv\ncat > ${state}\n`,
-        0o755,
-      );
-      await root.writeFile(state, '22001 0 8192 0 999\n');
+      const setquota = `#!/bin/sh
+(echo "$*"; tee ${state}.new) > ${state}.batch
+while read -r line; do uid=\${line%% *}; sed -i "s/^$uid .*/$line/" ${state}; done < ${state}.new
+`;
+      await root.writeFile('/usr/local/sbin/setquota', setquota, 0o755);
+      await root.writeFile(state, '22001 0 8192 0 999\n22002 0 20480 0 5\n');
       const quota = { ...values, kind: 'ext4', ...limits };
-      const first = await single('brinicle.quotas', quota);
-      expect(first).toMatchObject({ result: false });
-      expect(first.comment).toContain('bk-q2: its quota did not take');
-      // The double forgets what is not in its batch, which a real one does not.
-      await root.writeFile(state, '22001 0 8192 0 999\n22002 0 0 0 0\n');
+      const changes = {
+        'bk-q1': { bytes: { old: 8_388_608, new: 8_388_608 }, inodes: { old: 999, new: 1000 } },
+      };
+      expect(await single('brinicle.quotas', quota, true)).toMatchObject({ result: null, changes });
+      expect(await root.exists(`${state}.batch`)).toBe(false);
+      expect(await single('brinicle.quotas', quota)).toMatchObject({ result: true, changes });
+      expect(await root.readFile(`${state}.batch`)).toBe(`-u -b ${mount}\n22001 0 8192 0 1000\n`);
+      expect(await single('brinicle.quotas', quota)).toMatchObject({ result: true, changes: {} });
+
+      await root.writeFile('/usr/local/sbin/setquota', '#!/bin/sh\necho refused >&2; exit 1\n', 0o755);
+      const refused = await single('brinicle.quotas', { ...quota, bytes: 1_048_576 });
+      expect(refused).toMatchObject({ result: false, changes: {} });
+      expect(refused.comment).toBe('bk-q1: its quota did not take.\nsetquota ended with 1: refused.');
     });
   });
 });
