@@ -201,7 +201,7 @@ class _Drift:
     ``groups``    ``{name: (old gid or None, new)}``
     ``paths``     ``[(line, {what: change})]``
     ``problems``  what no change of ours may repair
-    ``deferred``  whether paths lie below a folder that ``paths`` gives back to root, and wait for that
+    ``postponed`` how many paths lie below a folder that ``paths`` gives back to root, and wait for that
     """
 
     def __init__(self, users, groups, lines):
@@ -213,7 +213,6 @@ class _Drift:
         self.paths = []
         self.problems = []
         self.postponed = 0
-        self.deferred = False
         passwd, group = _table("/etc/passwd"), _table("/etc/group")
         self._find_groups(group, _table("/etc/gshadow"))
         self._find_users(passwd, _table("/etc/shadow"))
@@ -314,7 +313,7 @@ class _Drift:
             try:
                 unsafe = next((above for above in _above(path) if not _is_roots(above, safe)), None)
                 if unsafe in repaired:
-                    self.deferred = True
+                    self.postponed += 1
                     continue
                 if unsafe:
                     raise _Problem(
@@ -331,7 +330,6 @@ class _Drift:
                 self.problems.append("{}: cannot be looked at: {}.".format(path, problem.strerror))
                 continue
             if what:
-                repaired.add(path)
                 self.paths.append((line[:3] + (uid, gid) + line[5:], what))
                 if kind == "d" and uid == 0 and not line[2] & 0o022:
                     repaired.add(path)
@@ -412,7 +410,8 @@ def _apply_accounts(drift):
     open_ones = new_users + [entry for entry, fields in drift.accounts.items() if "password" in fields]
     if open_ones:
         _attempt(said, ["chpasswd", "-e"], "".join(entry + ":*\n" for entry in open_ones))
-    locked = [entry for entry in new_groups + drift.group_passwords if entry in _table("/etc/gshadow")]
+    gshadow = _table("/etc/gshadow")
+    locked = [entry for entry in new_groups + drift.group_passwords if entry in gshadow]
     if locked:
         _attempt(said, ["chgpasswd", "-e"], "".join(entry + ":!\n" for entry in locked))
     folders = [line for line, _what in drift.paths if line[1] != "f+"]
@@ -845,8 +844,9 @@ def sshd(name, table, expected, sshd="/usr/sbin/sshd", dropin="/etc/ssh/sshd_con
         while it is not in place, or, given a source, not of that content.
 
     A Match block of an administrator's that is read earlier wins over ours, and one that looks at the address is
-    asked with an address that it matches. With the same configuration, accounts and sshd as at the last good
-    check, which is remembered in /var/lib/brinicle/sshd-checked.json, three accounts are asked again, else all.
+    asked with an address that it matches. An account that was good under the same configuration, the same sshd
+    and the same lines of /etc/passwd and /etc/group, as /var/lib/brinicle/sshd-checked.json remembers, is not
+    asked again, but for three.
     """
     if not isinstance(expected, dict) or not expected:
         raise _Problem("'expected' must name the directives that sshd is to show.")
@@ -871,12 +871,14 @@ def sshd(name, table, expected, sshd="/usr/sbin/sshd", dropin="/etc/ssh/sshd_con
         )
     wanted = {key.lower(): _words_of(value) for key, value in expected.items()}
     peers = _peers(config)
-    mark = _fingerprint(config, sshd, wanted, peers, active, passwd)
-    known = _read_json(CHECKED_FILE).get("fingerprint") == mark
-    asked = sorted({active[0], active[len(active) // 2], active[-1]}) if known and active else active
+    marks = _fingerprints(config, sshd, wanted, peers, active, passwd)
+    known = _read_json(CHECKED_FILE).get("accounts")
+    known = known if isinstance(known, dict) else {}
+    always = {active[0], active[len(active) // 2], active[-1]} if active else ()
+    asked = [account for account in active if account in always or known.get(account) != marks[account]]
     problems = _ask_all(sshd, asked, peers, wanted, config, dropin)
-    if not problems and not known and not __opts__["test"]:
-        _remember(mark)
+    if not problems and known != marks and not __opts__["test"]:
+        _remember(marks)
     return _conclude(
         name, {}, problems, "sshd shows all {} directives for {} accounts.".format(len(wanted), len(active))
     )
@@ -1002,35 +1004,36 @@ def _winner(config, directive, found, dropin):
     return ""
 
 
-def _fingerprint(config, sshd, wanted, peers, active, passwd):
-    """A digest of everything that sshd's answers depend on."""
-    digest = hashlib.sha256()
-
-    def add(value):
-        digest.update(json.dumps(value, sort_keys=True).encode("utf-8") + b"\n")
-
+def _fingerprints(config, sshd, wanted, peers, active, passwd):
+    """``{account: digest}`` of everything that sshd's answer for an account depends on."""
+    shared = []
     for path in dict.fromkeys(path for path, _number, _words in config):
-        add([path, hashlib.sha256(_read_file(path, 16 << 20) or b"").hexdigest()])
+        shared.append([path, hashlib.sha256(_read_file(path, 16 << 20) or b"").hexdigest()])
     about = os.stat(sshd)
-    accounts_set = set(active)
-    add([sshd, about.st_size, about.st_mtime_ns, wanted, peers])
-    add([[account, passwd.get(account)] for account in active])
-    gids = {fields[3] for fields in map(passwd.get, active) if fields and len(fields) > 3}
+    shared.append([sshd, about.st_size, about.st_mtime_ns, wanted, peers])
+    common = hashlib.sha256(json.dumps(shared, sort_keys=True).encode("utf-8"))
+    member_of, by_gid = {}, {}
     for entry, fields in _table("/etc/group").items():
-        members = accounts_set.intersection(fields[3].split(",")) if len(fields) > 3 else ()
-        if members or (len(fields) > 2 and fields[2] in gids):
-            add([entry, fields[2:3], sorted(members)])
-    return digest.hexdigest()
+        by_gid.setdefault("".join(fields[2:3]), []).append(entry)
+        for member in fields[3].split(",") if len(fields) > 3 else ():
+            member_of.setdefault(member, []).append(entry)
+    marks = {}
+    for account in active:
+        own = [passwd[account], member_of.get(account), by_gid.get("".join(passwd[account][3:4]))]
+        digest = common.copy()
+        digest.update(json.dumps(own).encode("utf-8"))
+        marks[account] = digest.hexdigest()[:32]
+    return marks
 
 
-def _remember(mark):
-    """Keeps the fingerprint of a good check; without it the next run asks for all accounts again."""
+def _remember(marks):
+    """Keeps the fingerprints of a good check; without them the next run asks for all accounts again."""
     try:
         folder = os.path.dirname(CHECKED_FILE)
         os.makedirs(folder, mode=0o755, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=".sshd-checked-", dir=folder)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"format": 1, "fingerprint": mark}, file)
+            json.dump({"format": 1, "accounts": marks}, file)
         os.rename(temporary, CHECKED_FILE)
     except OSError as problem:
         log.warning("brinicle: cannot remember the check of sshd: %s", problem)
@@ -1059,7 +1062,7 @@ def _source(source):
 def _read_json(path):
     """The mapping in a file of our own, ``{}`` if there is none."""
     try:
-        document = json.loads(_read_file(path, 1 << 20) or b"{}")
+        document = json.loads(_read_file(path, 64 << 20) or b"{}")
     except (ValueError, OSError):
         return {}
     return document if isinstance(document, dict) else {}

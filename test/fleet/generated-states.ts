@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CompiledFleet, newKeyPair } from '../fleet/compiled-fleet.ts';
-import { applyStates, changedStates, failedStates, prepareMasterless, type SaltRun } from '../fleet/masterless.ts';
-import { requireOrSkip } from '../throwaway/require-or-skip.ts';
+import type { SaltRelease } from '../throwaway/base.ts';
 import { ThrowawayRoot } from '../throwaway/root.ts';
-
-const suite = await requireOrSkip('throwaway root');
+import { CompiledFleet, newKeyPair } from './compiled-fleet.ts';
+import { applyStates, changedStates, failedStates, prepareMasterless, type SaltRun } from './masterless.ts';
 
 const HOSTS = ['web1', 'db_1', 'Mail.example.test'];
 const JAILS = '/srv/brinicle/jails';
@@ -27,7 +25,7 @@ function expectSound(run: SaltRun): void {
   expect(run.states.length).toBeGreaterThan(5);
 }
 
-async function startWith(fleet: CompiledFleet, salt: '3006' | '3008'): Promise<ThrowawayRoot> {
+async function startWith(fleet: CompiledFleet, salt: SaltRelease): Promise<ThrowawayRoot> {
   const root = await ThrowawayRoot.start({ salt });
   await fleet.install(root);
   await prepareMasterless(root);
@@ -36,7 +34,8 @@ async function startWith(fleet: CompiledFleet, salt: '3006' | '3008'): Promise<T
 
 const server = { minionId: 'backup1', sls: 'brinicle' };
 
-suite.each(['3008', '3006'] as const)('generated states under Salt %s', (salt) => {
+/** What the generated states must do, under one release of Salt. */
+export function proveGeneratedStates(salt: SaltRelease): void {
   let states: { fleet: CompiledFleet; root: ThrowawayRoot };
   let bulk: { fleet: CompiledFleet; root: ThrowawayRoot };
 
@@ -266,4 +265,4 @@ chmod 755 node-v18/bin/node && tar -czf node.tar.gz node-v18 && sha256sum node.t
       expect(changedStates(await applyStates(root, host))).toEqual([]);
     });
   });
-});
+}
