@@ -34,6 +34,19 @@ export function problemText(problem: Problem, colour = false): string {
   return `${label} [${problem.rule}] ${where === '' ? '' : `${where}: `}${problem.what}\n  why: ${problem.why}\n  do:  ${problem.fix}\n`;
 }
 
+/**
+ * JSON as it is shown on a terminal: what JSON itself lets stand though a terminal obeys it (C1 controls, bidi
+ * marks and the like) is escaped, which no parser can tell from the plain spelling.
+ */
+export function jsonText(value: unknown): string {
+  const escaped = JSON.stringify(value, null, 2).replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/gu, (char) =>
+    [...Array(char.length).keys()]
+      .map((unit) => `\\u${char.charCodeAt(unit).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+  return `${escaped}\n`;
+}
+
 /** Prints problems on standard error, the grave ones first, with a count at the end. */
 export function printProblems(terminal: Terminal, problems: readonly Problem[]): void {
   if (problems.length === 0) return;

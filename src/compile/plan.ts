@@ -1,7 +1,7 @@
 import type { Fleet, Host } from '../model/fleet.ts';
+import type { OutputTree } from '../model/output-tree.ts';
 import { printable } from '../model/problem.ts';
 import { pillarFile } from './emit/pillar.ts';
-import type { OutputTree } from '../model/output-tree.ts';
 
 /** What a compile does for one host. */
 export type HostAction = 'add' | 'change' | 'keep' | 'refuse' | 'retire' | 'wait' | 'skip';

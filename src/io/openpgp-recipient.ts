@@ -14,12 +14,30 @@ async function encryptionKey(key: Key, date: Date): Promise<Key | Subkey | undef
   }
 }
 
+/** True for base64 without its armor that begins with a secret key packet (tags 5 and 7, RFC 9580 §5.5.1). */
+function isBareSecretKey(text: string): boolean {
+  const bare = text.replace(/\s+/g, '');
+  if (!/^[A-Za-z0-9+/]{16,}={0,2}$/.test(bare)) return false;
+  const first = Buffer.from(bare.slice(0, 4), 'base64')[0] ?? 0;
+  const tag = first >= 0xc0 ? first & 0x3f : (first & 0x3c) >> 2;
+  return first >= 0x80 && (tag === 5 || tag === 7);
+}
+
+/** A second after the newest signature by which the key says something of itself. */
+function lastSelfSignature(key: Key): Date {
+  const signed = [
+    ...key.users.flatMap((user) => user.selfCertifications),
+    ...key.subkeys.flatMap((subkey) => subkey.bindingSignatures),
+  ].flatMap(({ created }) => (created instanceof Date ? [created.getTime()] : []));
+  return new Date(Math.max(key.getCreationTime().getTime(), ...signed) + 1000);
+}
+
 /**
- * Reads what an armored OpenPGP key says. It is looked at as of its own creation, so that the same file gives
+ * Reads what an armored OpenPGP key says. It is looked at as of its own last signature, so that the same file gives
  * the same facts on any day; whether it has ended by now is for the off-site run to see.
  */
 export async function recipientFacts(armored: string): Promise<RecipientFacts> {
-  if (/PRIVATE KEY BLOCK/.test(armored)) return { kind: 'private' };
+  if (/PRIVATE KEY/.test(armored) || isBareSecretKey(armored)) return { kind: 'private' };
   // Loaded only where a recipient is looked at: it is most of the program's start-up time.
   const { readKeys, enums } = await import('openpgp');
   let keys: Key[];
@@ -29,6 +47,7 @@ export async function recipientFacts(armored: string): Promise<RecipientFacts> {
     if (!(thrown instanceof Error)) throw thrown;
     return { kind: 'unreadable', reason: printable(thrown.message, 120) };
   }
+  if (keys.some((one) => one.isPrivate())) return { kind: 'private' };
   const [key] = keys;
   if (key === undefined || keys.length > 1)
     return {
@@ -36,17 +55,17 @@ export async function recipientFacts(armored: string): Promise<RecipientFacts> {
       reason:
         key === undefined ? 'it holds no key' : `it holds ${keys.length} keys; give each a file of its own`,
     };
-  if (key.isPrivate()) return { kind: 'private' };
-  const created = new Date(key.getCreationTime().getTime() + 1000);
-  const subkeyTimes = key.subkeys.map((subkey) => subkey.getCreationTime().getTime() + 1000);
-  const encrypting = await encryptionKey(key, new Date(Math.max(created.getTime(), ...subkeyTimes)));
+  // A subkey that was given up only from some day on still counts as sound on the day before.
+  key.subkeys = key.subkeys.filter((subkey) => subkey.revocationSignatures.length === 0);
+  const lastSigned = lastSelfSignature(key);
+  const encrypting = await encryptionKey(key, lastSigned);
   const ends = await key.getExpirationTime().catch(() => null);
   const subkeyEnds =
     encrypting === undefined || encrypting === key
       ? null
       : await encrypting.getExpirationTime().catch(() => null);
   const dates = [ends, subkeyEnds].filter((end): end is Date => end instanceof Date);
-  const primary = await key.getPrimaryUser(created).catch(() => undefined);
+  const primary = await key.getPrimaryUser(lastSigned).catch(() => undefined);
   const preferred = primary?.selfCertification;
   const features = preferred?.features?.[0] ?? 0;
   // OpenPGP.js reads this subpacket, but its types do not name it.

@@ -7,7 +7,7 @@ import { readAccepted, readRoles } from '../model/read-accepted.ts';
 import { readLock } from '../model/read-lock.ts';
 import { MAX_MINE_BYTES, readHostKeys, readMine } from '../model/read-mine.ts';
 import { readPolicy } from '../model/read-policy.ts';
-import { recipientProblems } from '../model/recipient.ts';
+import { type RecipientFacts, recipientProblems } from '../model/recipient.ts';
 import { recipientFacts } from './openpgp-recipient.ts';
 import type { Files, TextRead } from './ports.ts';
 
@@ -76,10 +76,10 @@ async function recipients(policy: Policy, policyPath: string, files: Files): Pro
     }
     const path = join(dirname(policyPath), given);
     const read = files.readText(path, MIB);
-    const facts =
-      'text' in read
-        ? await recipientFacts(read.text)
-        : ({ kind: 'absent', path: printable(given) } as const);
+    let facts: RecipientFacts;
+    if ('text' in read) facts = await recipientFacts(read.text);
+    else if ('absent' in read) facts = { kind: 'absent', path: printable(given) };
+    else facts = { kind: 'unreadable', reason: printable(read.fault) };
     found.push(...recipientProblems(facts, { file: path }));
   }
   return found;

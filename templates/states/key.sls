@@ -35,7 +35,7 @@ brinicle-key:
 {#- The mine would stay empty until the next mine_interval, and nobody could compile this host. #}
 brinicle-mine:
   module.run:
-    - name: mine.update
+    - mine.update: []
     - onchanges:
       - cmd: brinicle-key
 {%- endif %}

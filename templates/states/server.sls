@@ -170,6 +170,7 @@ brinicle-sshd-effective:
     - name: brinicle-sshd-effective
     - table: salt://brinicle/files/jails.json
     - expected: {{ server.sshd | tojson }}
+    - source: salt://brinicle/files/sshd.conf
     - order: last
     - require:
       - file: brinicle-sshd

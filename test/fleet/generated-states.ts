@@ -15,6 +15,7 @@ set -eu
 grep -h '^bk-' /etc/passwd /etc/group | sort
 # The third field is the day of the last change of the password: the day on which the account was made.
 grep '^bk-' /etc/shadow | awk -F: -v OFS=: '{$3="day"; print}' | sort
+grep -h '^bk-' /etc/gshadow /etc/subuid /etc/subgid | sort
 find ${JAILS} ${KEYS} -printf '%p %y %m %U:%G\\n' | sort
 cd ${KEYS} && for key in *; do printf '%s: ' "$key"; cat "$key"; done`;
   return (await root.mustExec(['sh', '-c', script])).stdout;
@@ -105,6 +106,8 @@ chown ${db} ${JAILS}/${db}
 echo 'ssh-ed25519 AAAA intruder' >> ${KEYS}/${db}
 chmod 0600 ${KEYS}/${mail}
 usermod -s /bin/bash -c changed ${mail}
+chage -M 90 -E 2020-01-01 ${mail}
+usermod -p '!' ${db}
 rm ${KEYS}/${web}`;
     await both(({ root }) => root.mustExec(['sh', '-c', drift]));
     for (const run of await both(({ root }) => applyStates(root, { ...server, test: true }))) {

@@ -1,11 +1,11 @@
 import { type Compiled, compileFleet } from '../../compile/compile-fleet.ts';
 import { HEADER } from '../../compile/emit/header.ts';
-import type { OutputTree } from '../../model/output-tree.ts';
 import { type Plan, planChanges } from '../../compile/plan.ts';
 import type { Files } from '../../io/ports.ts';
 import { readInputs } from '../../io/read-inputs.ts';
+import type { OutputTree } from '../../model/output-tree.ts';
 import { error, hasErrors, type Problem, printable } from '../../model/problem.ts';
-import { EXIT, type ExitCode, printProblems, type Terminal } from '../terminal.ts';
+import { EXIT, type ExitCode, jsonText, printProblems, type Terminal } from '../terminal.ts';
 import { type FleetOptions, inputPaths, outputFolder } from './fleet-options.ts';
 import { planText } from './plan-text.ts';
 
@@ -126,9 +126,7 @@ export async function compileCommand(
   const { compiled, plan, problems } = await run(mode, options, files);
   const failed = hasErrors(problems);
   if (options.json === true) {
-    terminal.out(
-      `${JSON.stringify({ ok: !failed, hosts: plan?.hosts ?? [], files: plan?.files ?? [], problems }, null, 2)}\n`,
-    );
+    terminal.out(jsonText({ ok: !failed, hosts: plan?.hosts ?? [], files: plan?.files ?? [], problems }));
     return failed ? EXIT.problems : EXIT.fine;
   }
   if (plan !== undefined && mode !== 'check') terminal.out(planText(plan));

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import policyTemplate from '../../../templates/brinicle.yaml.njk';
 import { fillTemplate } from '../../compile/emit/fill-template.ts';
 import type { Files } from '../../io/ports.ts';
+import { minionIdFault } from '../../model/minion-id.ts';
 import { error, type Problem, printable } from '../../model/problem.ts';
 import { yamlScalars } from '../../model/yaml-scalars.ts';
 import { EXIT, type ExitCode, printProblems, type Terminal } from '../terminal.ts';
@@ -29,6 +30,15 @@ export function initCommand(
   files: Files,
   terminal: Terminal,
 ): ExitCode {
+  const fault = minionIdFault(options.server);
+  if (fault !== undefined || /\p{C}/u.test(options.recipient)) {
+    const [option, given] =
+      fault === undefined ? ['--recipient', options.recipient] : ['--server', options.server];
+    terminal.err(
+      `error: ${option} ${printable(given)} cannot be used: ${fault ?? 'it holds a control character'}\n`,
+    );
+    return EXIT.usage;
+  }
   const [server = '', recipient = ''] = yamlScalars([options.server, options.recipient]);
   const text = fillTemplate(policyTemplate, { server, recipient });
   const problems: Problem[] = [];
@@ -36,14 +46,14 @@ export function initCommand(
     ['brinicle.yaml', text],
     ['brinicle.schema.json', schemaText('policy')],
   ] as const) {
-    const fault = files.createFile(join(folder, name), content);
-    if (fault === undefined) terminal.out(`wrote ${join(folder, name)}\n`);
+    const unwritten = files.createFile(join(folder, name), content);
+    if (unwritten === undefined) terminal.out(`wrote ${join(folder, name)}\n`);
     else
       problems.push(
         error(
           'output-unwritable',
           { at: { file: join(folder, name) } },
-          printable(fault),
+          printable(unwritten),
           'a file that is there is yours, and is not written over',
           'choose another folder, or move the file away',
         ),

@@ -30,10 +30,39 @@ brinicle-subvolumes:
 `;
 }
 
+/**
+ * Group and account, which never end and which no password opens. `system` keeps useradd from giving each account
+ * 65,536 subordinate uids, of which Debian's defaults have enough for 9,155 accounts.
+ */
+function accountBlock(id: string, name: string, uid: string): string {
+  return `${id}:
+  group.present:
+    - name: ${name}
+    - gid: ${uid}
+  user.present:
+    - name: ${name}
+    - uid: ${uid}
+    - gid: ${uid}
+    - home: /
+    - createhome: false
+    - system: true
+    - shell: /usr/sbin/nologin
+    - fullname: Brinicle jail
+    - password: '*'
+    - mindays: -1
+    - maxdays: -1
+    - warndays: -1
+    - inactdays: -1
+    - expire: -1
+    - allow_uid_change: true
+    - allow_gid_change: true
+`;
+}
+
 /** The states of one host each, by stock modules and without requisites, which cost Salt n² (salt#59123). */
 function stateBlocks(accounts: readonly JailAccount[], policy: Policy): string[] {
   const { jails } = policy.server;
-  const perHost = 9;
+  const perHost = 10;
   const scalars = yamlScalars(
     accounts.flatMap(({ account, uid, keyLine }) => [
       account,
@@ -44,58 +73,25 @@ function stateBlocks(accounts: readonly JailAccount[], policy: Policy): string[]
       `${jails}/${account}`,
       `${jails}/${account}/inbox`,
       `${jails}/${account}/status`,
+      `${KEYS_FOLDER}/${account}`,
       keyLine ?? '',
     ]),
   );
-  return accounts.map(({ minionId, account, keyLine }, index) => {
-    const [name, uid, accountId, jailId, keyId, jail, inbox, status, contents] = scalars.slice(
-      index * perHost,
-      (index + 1) * perHost,
-    );
-    const [keyFile] = [`${KEYS_FOLDER}/${account}`];
+  return accounts.map(({ minionId, keyLine }, index) => {
+    const [name = '', uid = '', accountId = '', jailId, keyId, jail, inbox, status, keyFile, contents] =
+      scalars.slice(index * perHost, (index + 1) * perHost);
+    const account = accountBlock(accountId, name, uid);
     if (keyLine === null) {
       return `
 # ${minionId}, retired
-${accountId}:
-  group.present:
-    - name: ${name}
-    - gid: ${uid}
-  user.present:
-    - name: ${name}
-    - uid: ${uid}
-    - gid: ${uid}
-    - home: /
-    - createhome: false
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-${keyId}:
+${account}${keyId}:
   file.absent:
     - name: ${keyFile}
 `;
     }
     return `
 # ${minionId}
-${accountId}:
-  group.present:
-    - name: ${name}
-    - gid: ${uid}
-  user.present:
-    - name: ${name}
-    - uid: ${uid}
-    - gid: ${uid}
-    - home: /
-    - createhome: false
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-${jailId}:
+${account}${jailId}:
   file.directory:
     - user: root
     - group: ${name}

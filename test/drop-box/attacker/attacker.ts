@@ -3,7 +3,7 @@ import type { Job } from './job.ts';
 import { logIn, sftpOf } from './login.ts';
 import { push } from './push.ts';
 import { RequestTable } from './request-table.ts';
-import { REQUEST } from './sftp-wire.ts';
+import { REQUEST, text } from './sftp-wire.ts';
 import { sessionsOfOneConnection, waysIn, waysOut } from './ways-in.ts';
 
 /** Message types that SFTP 3 has not; a server that knew one would answer. */
@@ -16,7 +16,10 @@ async function unknownTypes(job: Job): Promise<string[]> {
     const client = await logIn(job);
     const wire = await sftpOf(client);
     wire.sendOnly(type);
-    const { status } = await wire.request(REQUEST.realpath, Buffer.from([0, 0, 0, 1, 0x2f]));
+    const answered = wire.request(REQUEST.realpath, text('/'));
+    // OpenSSH looks at one packet for each arrival of bytes, and the unknown one used up an arrival.
+    void wire.request(REQUEST.realpath, text('/'));
+    const { status } = await answered;
     outcomes.push(status === -1 ? 'the session ended' : 'ignored');
     client.destroy();
   }

@@ -14,6 +14,7 @@ export function logIn({ username, privateKey }: Credentials, more: ConnectConfig
     client.once('ready', () => {
       client.removeListener('error', reject);
       client.on('error', () => undefined);
+      client.setNoDelay(true);
       resolve(client);
     });
     client.once('error', reject);

@@ -1,7 +1,7 @@
 import { type Answer, attributes, OPEN, REQUEST, type SftpWire, text, uint32, uint64 } from './sftp-wire.ts';
 
 /** What one request did to one target: granted, or how it was refused. */
-export type Verdict = 'ok' | 'refused' | 'absent' | 'failure' | 'no handle';
+export type Verdict = 'ok' | 'refused' | 'absent' | 'failure' | 'invalid' | 'no handle';
 
 /** A target's path, made anew for each request: a path that was made by one must not be there for the next. */
 export interface Target {
@@ -132,7 +132,7 @@ async function make(wire: SftpWire, path: string): Promise<void> {
 
 function verdict({ status, bytes }: Answer): Verdict {
   // 3 is "permission denied", and 8 "operation unsupported": an OpenSSH that has not got the extension.
-  const verdicts: Readonly<Record<number, Verdict>> = { 0: 'ok', 1: 'ok', 2: 'absent', 3: 'refused', 4: 'failure', 8: 'refused' };
+  const verdicts: Readonly<Record<number, Verdict>> = { 0: 'ok', 1: 'ok', 2: 'absent', 3: 'refused', 4: 'failure', 5: 'invalid', 8: 'refused' };
   const found = verdicts[status];
   if (found === undefined) throw new Error(`status ${status} ${bytes.toString('latin1')}`);
   return found;

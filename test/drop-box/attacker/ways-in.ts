@@ -1,6 +1,5 @@
 import ssh2, { type Client, type ConnectConfig, type ExecOptions } from 'ssh2';
 import { type Credentials, channel, logIn, sftpOf } from './login.ts';
-import { REQUEST, SftpWire, text } from './sftp-wire.ts';
 
 /** An agent with nothing in it: enough to ask for its forwarding. */
 class EmptyAgent extends ssh2.BaseAgent {
@@ -22,24 +21,14 @@ async function attempt(work: Promise<unknown>): Promise<string> {
   }
 }
 
-/** What speaks on a channel that was granted: SFTP that lists nothing and makes no folder, or something else. */
-async function speaker(stream: ssh2.ClientChannel): Promise<string> {
-  const wire = await SftpWire.start(stream);
-  const listing = await wire.request(REQUEST.opendir, text('/inbox'));
-  const stolen = await wire.request(REQUEST.readlink, text('/proc/self/exe'));
-  const named = await wire.extended('limits@openssh.com');
-  stream.destroy();
-  return listing.status === 3 && stolen.status === 3 && named.status === 0
-    ? 'the same SFTP'
-    : `SFTP that answers ${listing.status}, ${stolen.status}, ${named.status}`;
-}
-
-async function spoken(work: Promise<ssh2.ClientChannel>): Promise<string> {
-  try {
-    return await speaker(await work);
-  } catch (thrown) {
-    return `refused: ${said(thrown)}`;
-  }
+/** All that a session prints until it ends by itself. */
+async function printed(granted: Promise<ssh2.ClientChannel>): Promise<string> {
+  const stream = await granted;
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await new Promise((resolve) => stream.once('close', resolve));
+  return `printed: ${Buffer.concat(chunks).toString('utf8').trim()}`;
 }
 
 const exec = (client: Client, command: string, options: ExecOptions): Promise<ssh2.ClientChannel> =>
@@ -73,12 +62,12 @@ export async function waysOut(credentials: Credentials): Promise<Record<string, 
     client.destroy();
   };
   for (const [name, ask] of Object.entries(forwarding)) await asked(name, (client) => attempt(ask(client)));
-  await asked('exec', (client) => spoken(exec(client, 'id; cat /etc/passwd', {})));
+  await asked('exec', (client) => printed(exec(client, 'id; cat /etc/passwd', {})));
   await asked('exec with an environment', (client) =>
-    spoken(exec(client, 'id', { env: { LD_PRELOAD: '/inbox/x.so', BASH_ENV: '/inbox/x', LANG: 'C' } })),
+    printed(exec(client, 'id', { env: { LD_PRELOAD: '/inbox/x.so', BASH_ENV: '/inbox/x', LANG: 'C' } })),
   );
-  await asked('exec of sftp-server', (client) => spoken(exec(client, '/usr/lib/openssh/sftp-server', {})));
-  await asked('a shell', (client) => spoken(channel((done) => client.shell(false, done))));
+  await asked('exec of sftp-server', (client) => printed(exec(client, '/usr/lib/openssh/sftp-server', {})));
+  await asked('a shell', (client) => printed(channel((done) => client.shell(false, done))));
   return found;
 }
 

@@ -1,0 +1,2 @@
+my-own-state:
+  test.nop: []

@@ -1,0 +1,47 @@
+import { figureText, type Spread } from './spread.ts';
+
+/** One line of the table. */
+export interface Figure {
+  /** What was measured. */
+  what: string;
+  unit: 's' | 'µs' | 'MiB' | 'ratio';
+  spread: Spread;
+  /** What it must not exceed, in the same unit; left out where it is reported for comparison. */
+  target?: number;
+}
+
+/** A group of figures that were taken in turn, in one run. */
+export interface FigureGroup {
+  title: string;
+  figures: Figure[];
+}
+
+/** Whether a figure keeps its target, by its median. */
+export function keepsTarget({ target, spread }: Figure): boolean {
+  return target === undefined || spread.median <= target;
+}
+
+function row(figure: Figure): string {
+  const { what, unit, spread, target } = figure;
+  const unitText = unit === 'ratio' ? '' : ` ${unit}`;
+  const verdict =
+    target === undefined ? '' : `${target}${unitText}${keepsTarget(figure) ? ', kept' : ', **missed**'}`;
+  const figures = [spread.min, spread.median, spread.max].map(figureText);
+  return `| ${what} | ${unit} | ${figures.join(' | ')} | ${spread.runs} | ${verdict} |`;
+}
+
+/** The groups as tables of Markdown. */
+export function figureTables(groups: readonly FigureGroup[]): string {
+  return groups
+    .map(({ title, figures }) =>
+      [
+        `### ${title}`,
+        '',
+        '| | unit | min | median | max | runs | target |',
+        '|---|---|--:|--:|--:|--:|---|',
+        ...figures.map(row),
+        '',
+      ].join('\n'),
+    )
+    .join('\n');
+}
