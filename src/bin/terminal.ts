@@ -57,5 +57,5 @@ export function printProblems(terminal: Terminal, problems: readonly Problem[]):
   );
   const count = (severity: Severity): number =>
     problems.filter((problem) => problem.severity === severity).length;
-  terminal.err(`${count('error')} errors, ${count('warning')} warnings, ${count('info')} notes\n`);
+  terminal.err(`errors: ${count('error')}, warnings: ${count('warning')}, notes: ${count('info')}\n`);
 }

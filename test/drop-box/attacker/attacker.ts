@@ -47,7 +47,7 @@ async function run(job: Job): Promise<unknown> {
     case 'take all':
       return takeAll(job);
     case 'fill':
-      return fillInbox(job, job.mostBytes, job.mostFiles);
+      return fillInbox(job, job.fileBytes, job.mostFiles);
   }
 }
 

@@ -65,33 +65,30 @@ export async function takeAll(credentials: Credentials): Promise<Taken> {
   return { handles: held, bytes, bytesEnded: ended, connections: await connections(credentials) };
 }
 
-/** What a host got into its inbox before it was full, and what it may do then. */
+/** What a host got into its inbox before it was full, and whether it can make room again. */
 export interface Filled {
   bytes: number;
-  bytesEnded: string;
   files: number;
-  /** Whether it can make room again by removing what it knows by name. */
+  ended: string;
   removed: boolean;
 }
 
-/** Fills the inbox with data, and then with empty files. */
-export async function fillInbox(credentials: Credentials, mostBytes: number, mostFiles: number): Promise<Filled> {
+/** Fills the inbox with files of the given size, which may be none, until one is refused. */
+export async function fillInbox(
+  credentials: Credentials,
+  fileBytes: number,
+  mostFiles: number,
+): Promise<Filled> {
   const client = await logIn(credentials);
   const wire = await sftpOf(client);
-  const filled: Filled = { bytes: 0, bytesEnded: '', files: 0, removed: false };
-  for (let file = 0; filled.bytes < mostBytes; file += 1) {
-    const { bytes, ended } = await growth(wire, `/inbox/data-${file}`, 512 * 1024);
+  const filled: Filled = { bytes: 0, files: 0, ended: 'as much as asked', removed: false };
+  while (filled.files < mostFiles && filled.ended === 'as much as asked') {
+    const { bytes, ended } = await growth(wire, `/inbox/fill-${filled.files}`, fileBytes);
     filled.bytes += bytes;
-    filled.bytesEnded = ended;
-    if (ended !== 'as much as asked') break;
-  }
-  while (filled.files < mostFiles) {
-    const { status, bytes } = await wire.open(`/inbox/empty-${filled.files}`, OPEN.write | OPEN.create);
-    if (status !== 0) break;
-    await wire.close(bytes);
+    filled.ended = ended;
     filled.files += 1;
   }
-  filled.removed = (await wire.request(REQUEST.remove, text('/inbox/data-0'))).status === 0;
+  filled.removed = (await wire.request(REQUEST.remove, text('/inbox/fill-0'))).status === 0;
   client.destroy();
   return filled;
 }

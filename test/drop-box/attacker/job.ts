@@ -11,5 +11,5 @@ export type Job = Credentials &
     | { work: 'ways out' }
     | { work: 'sessions' }
     | { work: 'take all' }
-    | { work: 'fill'; mostBytes: number; mostFiles: number }
+    | { work: 'fill'; fileBytes: number; mostFiles: number }
   );

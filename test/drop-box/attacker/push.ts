@@ -25,7 +25,9 @@ export async function push(credentials: Credentials, name: string, contents: str
   steps['size is what was written'] = stat.bytes.readBigUInt64BE(4) === BigInt(half) ? 0 : 4;
   const again = await resumed.open(`/inbox/${name}.part`, OPEN.write);
   steps['open again'] = again.status;
-  steps['write the rest'] = (await resumed.write(again.bytes, half, Buffer.from(contents.slice(half)))).status;
+  steps['write the rest'] = (
+    await resumed.write(again.bytes, half, Buffer.from(contents.slice(half)))
+  ).status;
   steps['fsync again'] = (await resumed.extended('fsync@openssh.com', text(again.bytes))).status;
   steps['close'] = (await resumed.close(again.bytes)).status;
   steps['rename'] = (

@@ -67,6 +67,7 @@ const BY_PATH: Readonly<Record<string, Send>> = {
   'open create': openWith(OPEN.write | OPEN.create),
   'open create exclusive': openWith(OPEN.write | OPEN.create | OPEN.exclusive),
   'open create truncate': openWith(OPEN.write | OPEN.create | OPEN.truncate),
+  'open create read write': openWith(OPEN.read | OPEN.write | OPEN.create),
   'open create setuid': openWith(OPEN.write | OPEN.create, 0o6777),
   stat: onPath(REQUEST.stat),
   lstat: onPath(REQUEST.lstat),
@@ -118,7 +119,8 @@ const BY_HANDLE: Readonly<Record<string, SendHandle>> = {
 const UNAIMED: Readonly<Record<string, (wire: SftpWire) => Promise<Answer>>> = {
   limits: (wire) => wire.extended('limits@openssh.com'),
   'home-directory': (wire) => wire.extended('home-directory', text('root')),
-  'users-groups-by-id': (wire) => wire.extended('users-groups-by-id@openssh.com', text(uint32(0)), text(uint32(0))),
+  'users-groups-by-id': (wire) =>
+    wire.extended('users-groups-by-id@openssh.com', text(uint32(0)), text(uint32(0))),
   'an extension nobody knows': (wire) => wire.extended('shell@example.test', text('id')),
   'a handle nobody gave': (wire) => wire.read(uint32(0), 0, 4096),
 };
@@ -132,7 +134,15 @@ async function make(wire: SftpWire, path: string): Promise<void> {
 
 function verdict({ status, bytes }: Answer): Verdict {
   // 3 is "permission denied", and 8 "operation unsupported": an OpenSSH that has not got the extension.
-  const verdicts: Readonly<Record<number, Verdict>> = { 0: 'ok', 1: 'ok', 2: 'absent', 3: 'refused', 4: 'failure', 5: 'invalid', 8: 'refused' };
+  const verdicts: Readonly<Record<number, Verdict>> = {
+    0: 'ok',
+    1: 'ok',
+    2: 'absent',
+    3: 'refused',
+    4: 'failure',
+    5: 'invalid',
+    8: 'refused',
+  };
   const found = verdicts[status];
   if (found === undefined) throw new Error(`status ${status} ${bytes.toString('latin1')}`);
   return found;
@@ -165,7 +175,9 @@ export class RequestTable {
     for (const [request, send] of Object.entries(BY_PATH))
       rows.push(await this.#row(request, (path, own) => this.#byPath(request, send, path, own)));
     for (const [request, send] of Object.entries(BY_HANDLE))
-      rows.push(await this.#row(request, (path, own, made) => this.#byHandle(request, send, path, own, made)));
+      rows.push(
+        await this.#row(request, (path, own, made) => this.#byHandle(request, send, path, own, made)),
+      );
     for (const [request, send] of Object.entries(UNAIMED)) {
       const answer = await send(this.#wire);
       rows.push({ request, verdicts: { '': verdict(answer) }, given: {} });

@@ -60,9 +60,7 @@ export function text(value: string | Buffer): Buffer {
 
 /** No attributes, or a mode alone. */
 export function attributes(mode?: number): Buffer {
-  return mode === undefined
-    ? uint32(0)
-    : Buffer.concat([uint32(ATTRIBUTE_PERMISSIONS), uint32(mode)]);
+  return mode === undefined ? uint32(0) : Buffer.concat([uint32(ATTRIBUTE_PERMISSIONS), uint32(mode)]);
 }
 
 function readText(bytes: Buffer, at: number): Buffer {

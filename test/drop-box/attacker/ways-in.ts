@@ -35,7 +35,8 @@ const exec = (client: Client, command: string, options: ExecOptions): Promise<ss
   channel((done) => client.exec(command, options, done));
 
 const forwarding: Readonly<Record<string, (client: Client) => Promise<unknown>>> = {
-  'direct-tcpip to sshd': (client) => channel((done) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 22, done)),
+  'direct-tcpip to sshd': (client) =>
+    channel((done) => client.forwardOut('127.0.0.1', 1, '127.0.0.1', 22, done)),
   'tcpip-forward': (client) =>
     new Promise((resolve, reject) =>
       client.forwardIn('127.0.0.1', 0, (error, port) => (error ? reject(error) : resolve(port))),
@@ -44,7 +45,9 @@ const forwarding: Readonly<Record<string, (client: Client) => Promise<unknown>>>
     channel((done) => client.openssh_forwardOutStreamLocal('/run/systemd/private', done)),
   'streamlocal-forward': (client) =>
     new Promise((resolve, reject) =>
-      client.openssh_forwardInStreamLocal('/inbox/socket', (error) => (error ? reject(error) : resolve(true))),
+      client.openssh_forwardInStreamLocal('/inbox/socket', (error) =>
+        error ? reject(error) : resolve(true),
+      ),
     ),
   'agent forwarding': (client) => exec(client, 'id', { agentForward: true } as ExecOptions),
   'X11 forwarding': (client) => exec(client, 'id', { x11: true }),
@@ -83,7 +86,8 @@ export async function waysIn(own: Credentials, foreignKey: string): Promise<Reco
   };
   await tried('its own key', own);
   await tried("another host's key", { ...own, privateKey: foreignKey });
-  for (const username of ['root', 'brinicle', 'nobody']) await tried(`its key as ${username}`, { ...own, username });
+  for (const username of ['root', 'brinicle', 'nobody'])
+    await tried(`its key as ${username}`, { ...own, username });
   let methods: unknown;
   await tried('a password', own, {
     password: 'secret',

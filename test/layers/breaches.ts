@@ -1,0 +1,37 @@
+import type { Import } from './read-imports.ts';
+
+interface Layer {
+  /** What it may import of the repository, by the beginning of the path. */
+  paths: readonly string[];
+  /** Modules of Node's and packages; left out where all are fine. */
+  modules?: readonly string[];
+}
+
+const PURE = ['node:crypto', 'node:zlib', 'zod', 'js-yaml'];
+
+/** DESIGN "Layers". Texts (templates, what runs inside Salt) are no layer. */
+function layers(src: string): Record<string, Layer> {
+  const [model, compile, io, bin] = ['model', 'compile', 'io', 'bin'].map((name) => `${src}/${name}/`);
+  const texts = ['templates/', 'salt/'];
+  return {
+    [`${model}`]: { paths: [`${model}`], modules: PURE },
+    [`${compile}`]: { paths: [`${compile}`, `${model}`, ...texts], modules: [...PURE, 'nunjucks'] },
+    [`${io}`]: { paths: [`${io}`, `${model}`, ...texts] },
+    [`${bin}`]: { paths: [`${bin}`, `${io}`, `${compile}`, `${model}`, ...texts, 'package.json'] },
+  };
+}
+
+/** The imports that no layer may have, as `FROM → TO`. `src` is the folder of the layers. */
+export function layerBreaches(imports: readonly Import[], src = 'src'): string[] {
+  const all = Object.entries(layers(src));
+  return imports
+    .filter(({ from, to }) => {
+      const layer = all.find(([folder]) => from.startsWith(folder))?.[1];
+      if (layer === undefined) return from.startsWith(`${src}/`);
+      const isFile = /^(?:src|test|templates|salt|examples)\/|^package\.json$/.test(to);
+      if (isFile) return !layer.paths.some((path) => to.startsWith(path));
+      return layer.modules !== undefined && !layer.modules.includes(to);
+    })
+    .map(({ from, to }) => `${from} → ${to}`)
+    .sort();
+}
