@@ -19,11 +19,11 @@ describe('layers', () => {
     const { files, imports } = await readImports(`${src}/bin/terminal.ts`, repository);
     expect(files).toEqual(sourceFiles(join(repository, src), repository));
     expect(layerBreaches(imports, src)).toEqual([
-      `${src}/compile/asks-a-clock.ts → ${src}/io/disk.ts`,
       `${src}/compile/asks-a-clock.ts → node:perf_hooks`,
+      `${src}/compile/asks-a-clock.ts → ${src}/io/disk.ts`,
       `${src}/io/disk.ts → ${src}/compile/asks-a-clock.ts`,
-      `${src}/model/reads-disk.ts → ${src}/bin/terminal.ts`,
       `${src}/model/reads-disk.ts → node:fs`,
+      `${src}/model/reads-disk.ts → ${src}/bin/terminal.ts`,
     ]);
   });
 });

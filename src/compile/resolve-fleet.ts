@@ -49,7 +49,8 @@ function settledBefore({ policy, lock }: CompileInputs): (minionId: string) => H
     const locked = lock.hosts.get(minionId);
     if (locked?.retired === true) return { kind: 'retired', locked };
     const skip = skips.find(({ matches }) => matches(minionId));
-    return skip === undefined ? undefined : { kind: 'skipped', why: `skip: ${printable(skip.glob)}` };
+    if (skip === undefined) return undefined;
+    return { kind: 'skipped', why: `skip: ${printable(skip.glob)}`, ...(locked === undefined ? {} : { locked }) };
   };
 }
 

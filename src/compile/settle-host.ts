@@ -87,7 +87,11 @@ export class HostSettler {
       why: 'without one there is nothing to back up',
       fix: 'add an entry, or name it under skip:',
     });
-    return { kind: 'skipped', why: 'no entry of hosts: matches' };
+    return {
+      kind: 'skipped',
+      why: 'no entry of hosts: matches',
+      ...(locked === undefined ? {} : { locked }),
+    };
   }
 
   #notAccepted({ minionId, locked }: Candidate): void {

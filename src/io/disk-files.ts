@@ -91,6 +91,15 @@ function writeSynced(path: string, text: string): void {
   }
 }
 
+/** Removes what was only begun; that it cannot be removed matters less than the fault that led here. */
+function discard(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (thrown) {
+    reason(thrown);
+  }
+}
+
 function replaceFile(path: string, text: string): string | undefined {
   const beside = `${path}.new-${process.pid}`;
   try {
@@ -99,7 +108,7 @@ function replaceFile(path: string, text: string): string | undefined {
     syncFolder(dirname(path));
     return undefined;
   } catch (thrown) {
-    rmSync(beside, { force: true });
+    discard(beside);
     return reason(thrown);
   }
 }
@@ -191,7 +200,7 @@ function replaceTree(folder: string, before: OutputTree, after: OutputTree): str
   } catch (thrown) {
     return reason(thrown);
   } finally {
-    rmSync(staged, { recursive: true, force: true });
+    discard(staged);
   }
 }
 

@@ -7,7 +7,7 @@ export type HostStanding =
   | { kind: 'retired'; locked: LockedHost }
   | { kind: 'refused'; why: string }
   | { kind: 'waiting'; why: string }
-  | { kind: 'skipped'; why: string };
+  | { kind: 'skipped'; why: string; locked?: LockedHost };
 
 /** A minion that the mine or the lock names. */
 export interface Host {

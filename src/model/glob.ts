@@ -32,7 +32,8 @@ function parse(pattern: string): Step[] {
       steps.push({ kind: 'one', accepts: () => true });
       continue;
     }
-    const close = char === '[' ? chars.indexOf(']', i + 2) : -1;
+    // A `]` that comes first, also after `!`, stands for itself.
+    const close = char === '[' ? chars.indexOf(']', i + (chars[i + 1] === '!' ? 3 : 2)) : -1;
     if (close > 0) {
       steps.push(classStep(chars.slice(i + 1, close).join('')));
       i = close;

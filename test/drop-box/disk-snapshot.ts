@@ -1,7 +1,7 @@
 import type { ThrowawayRoot } from '../throwaway/root.ts';
 
 /** Logs, and what systemd keeps for itself, change by time alone. */
-const RESTLESS = ['/var/log', '/var/lib/systemd', '/tmp'];
+const RESTLESS = ['/var/log', '/var/lib/systemd', '/tmp', '/run'];
 
 /**
  * Every file of a root with its type, mode, owner, size and times of change, by path. What lies in `but` is left

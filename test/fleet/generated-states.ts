@@ -267,5 +267,33 @@ chmod 755 node-v18/bin/node && tar -czf node.tar.gz node-v18 && sha256sum node.t
       expect((await root.mustExec(['/opt/brinicle/node/bin/node', '--version'])).stdout).toBe('v18.20.4\n');
       expect(changedStates(await applyStates(root, host))).toEqual([]);
     });
+
+    test("make root's own RSA key where the policy says so, in a folder that only root enters", async () => {
+      const { fleet, root } = bulk;
+      fleet.writePolicy('accounts: bulk\npush_key: {use: root, type: rsa}\n');
+      await fleet.compile();
+      await fleet.install(root);
+      expectSound(await applyStates(root, host));
+      expect((await root.stat('/root/.ssh')).mode).toBe('700');
+      expect(await root.readFile('/root/.ssh/id_rsa.pub')).toMatch(/^ssh-rsa AAAA/);
+      expect(changedStates(await applyStates(root, host))).toEqual([]);
+    });
+
+    test('work in a Salt environment that is not base', async () => {
+      const { fleet, root } = bulk;
+      fleet.writePolicy('accounts: bulk\nsaltenv: prod\n');
+      await fleet.compile();
+      await fleet.install(root);
+      await prepareMasterless(root);
+      for (const minionId of [host.minionId, server.minionId]) {
+        const run = await applyStates(root, { minionId, sls: 'brinicle', saltenv: 'prod' });
+        expectSound(run);
+        if (minionId === server.minionId) expect(changedStates(run)).toEqual([]);
+      }
+      fleet.writePolicy('accounts: bulk\n');
+      await fleet.compile();
+      await fleet.install(root);
+      await prepareMasterless(root);
+    });
   });
 }

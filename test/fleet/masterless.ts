@@ -40,6 +40,8 @@ export interface ApplyOptions {
   /** SLS to apply; a highstate when left out. */
   sls?: string;
   test?: boolean;
+  /** The Salt environment, base when left out. */
+  saltenv?: string;
 }
 
 /** Prepares a root for masterless runs with the compiled output, as a master with zz-brinicle.conf has it. */
@@ -59,11 +61,21 @@ export async function prepareMasterless(root: ThrowawayRoot): Promise<void> {
 /** Runs `salt-call --local state.apply` as the given minion and reads every state's result. */
 export async function applyStates(
   root: ThrowawayRoot,
-  { minionId, sls, test }: ApplyOptions,
+  { minionId, sls, test, saltenv }: ApplyOptions,
 ): Promise<SaltRun> {
-  await root.mustExec(['salt-call', '--local', `--id=${minionId}`, 'saltutil.sync_all', '--out=quiet'], {
-    timeoutMs: 120_000,
-  });
+  await root.mustExec(
+    [
+      'salt-call',
+      '--local',
+      `--id=${minionId}`,
+      'saltutil.sync_all',
+      ...(saltenv === undefined ? [] : [`saltenv=${saltenv}`]),
+      '--out=quiet',
+    ],
+    {
+      timeoutMs: 120_000,
+    },
+  );
   const argv = [
     'salt-call',
     '--local',
@@ -76,6 +88,7 @@ export async function applyStates(
   ];
   if (sls !== undefined) argv.push(sls);
   if (test === true) argv.push('test=True');
+  if (saltenv !== undefined) argv.push(`saltenv=${saltenv}`);
   const { stdout, stderr, code } = await root.exec(argv, { timeoutMs: 300_000 });
   try {
     return stateResults(JSON.parse(stdout));

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { attackAs, hostCredentials, installAttacker, type Work } from '../drop-box/attack.ts';
 import type { Filled, Taken } from '../drop-box/attacker/greed.ts';
@@ -32,6 +34,19 @@ const EVERY_STEP_GRANTED = {
   'read back': 3,
 };
 
+/** Texts of all files below a folder, by path. */
+function filesBelow(folder: string): Map<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return new Map(
+    entries.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return [relative(folder, path), readFileSync(path, 'utf8')];
+    }),
+  );
+}
+
 const suite = await requireOrSkip('sshd');
 
 suite('the drop box', () => {
@@ -47,13 +62,54 @@ suite('the drop box', () => {
     root = await ThrowawayRoot.start({ salt: '3008', hostname: 'backup1', loopDevices: true });
     await fleet.install(root);
     await prepareMasterless(root);
-    expect(failedStates(await applyStates(root, { minionId: 'backup1', sls: 'brinicle' }))).toEqual([]);
-    await installAttacker(root);
   });
 
   afterAll(async () => {
     await root?.stop();
     fleet?.remove();
+  });
+
+  test('promise 2: nothing that is compiled for a host trusts the backup server for login', () => {
+    const files = filesBelow(join(fleet.folder, 'out'));
+    const forServer =
+      /^(states\/brinicle\/(server|jails)\.sls|states\/brinicle\/files\/(jails\.json|sshd\.conf|limits\.conf)|states\/_states\/|pillar\/)/;
+    const pillar = [...files].filter(([path]) => path.startsWith('pillar/'));
+    expect(files.size).toBeGreaterThan(15);
+    for (const [path, text] of files) {
+      expect(`${path}: ${/PRIVATE KEY/.test(text)}`).toBe(`${path}: false`);
+      if (forServer.test(path)) continue;
+      expect(
+        `${path}: ${/authorized_?keys|ssh_auth|sudo|sshd_config|user\.present|BEGIN |ssh-(rsa|ed25519) /i.exec(text)}`,
+      ).toBe(`${path}: null`);
+    }
+    // The one SSH key that a host is given is the server's host key, which the host checks when it connects.
+    for (const [path, text] of pillar) {
+      const host: unknown = JSON.parse(text, (key, value: unknown) =>
+        key === 'known_hosts' ? undefined : value,
+      );
+      expect(
+        `${path}: ${/ssh-ed25519 |authorized/i.exec(JSON.stringify(host).replace('authorizedkeys', ''))}`,
+      ).toBe(`${path}: null`);
+    }
+  });
+
+  test('promise 2: a host that applied its states lets in nobody whom it did not let in before', async () => {
+    const script = `
+      sshd -T | sort
+      find / -xdev \\( -name 'authorized_keys*' -o -name '*.rhosts' -o -name 'shosts*' \\) -print
+      find /etc/ssh /etc/pam.d/sshd /etc/sudoers* /etc/security /root/.ssh -type f -exec sha256sum {} + 2>/dev/null
+      cat /etc/passwd /etc/shadow; ss -Hltnu | awk '{print $1, $5}' | sort`;
+    const doors = async (): Promise<string> => (await root.mustExec(['bash', '-c', script])).stdout;
+    const before = await doors();
+    expect(before).toContain('0.0.0.0:22');
+    expect(failedStates(await applyStates(root, { minionId: 'web1', sls: 'brinicle' }))).toEqual([]);
+    expect(await root.exists('/etc/brinicle/id_ed25519')).toBe(true);
+    expect(await doors()).toBe(before);
+  });
+
+  test('is made by the emitted states', async () => {
+    expect(failedStates(await applyStates(root, { minionId: 'backup1', sls: 'brinicle' }))).toEqual([]);
+    await installAttacker(root);
   });
 
   test('takes a push: part, fsync, rename, and in a second session the rest of a part cut off', async () => {
@@ -92,8 +148,7 @@ suite('the drop box', () => {
       'ln -s /etc/passwd link',
       'put /root/two.pack /two.pack',
     );
-    expect(refused).toContain(`Couldn't read directory: Permission denied`);
-    expect(refused).toContain('Permission denied');
+    expect(refused.match(/Permission denied/g)).toHaveLength(6);
     expect(await root.exists('/root/back')).toBe(false);
     const { stdout } = await root.mustExec([
       'find',
@@ -327,5 +382,55 @@ suite('the drop box', () => {
   });
 });
 
-/** Every request of SFTP 3 and of OpenSSH's extensions, at everything a taken-over host may aim at. */
-const EVERY_REQUEST = `X`;
+/**
+ * Every request of SFTP 3 and of OpenSSH's extensions, at everything that a taken-over host may aim at. `refused` is
+ * SFTP's "permission denied", `absent` its "no such file". Of a handle: reading through one that was opened for
+ * writing finds no such file, and a handle on a folder opens nothing but stat. A new file can be read through the
+ * handle that made it, which is what the host has just written itself, and never again.
+ */
+const EVERY_REQUEST = `\
+request                    own file    new name    root's      link        inbox       jail        in jail     status      its file    in status   elsewhere
+open read                  refused     absent      refused     absent      refused     ok          absent      ok          ok          absent      absent
+open write                 ok          absent      refused     absent      failure     failure     absent      failure     refused     absent      absent
+open append                ok          absent      refused     absent      failure     failure     absent      failure     refused     absent      absent
+open read write            refused     absent      refused     absent      failure     failure     absent      failure     refused     absent      absent
+open truncate              ok          absent      refused     absent      failure     failure     absent      failure     refused     absent      absent
+open create                ok          ok          refused     absent      failure     failure     refused     failure     refused     refused     absent
+open create exclusive      failure     ok          failure     failure     failure     failure     refused     failure     failure     refused     absent
+open create truncate       ok          ok          refused     absent      failure     failure     refused     failure     refused     refused     absent
+open create read write     refused     ok          refused     absent      failure     failure     refused     failure     refused     refused     absent
+open create setuid         ok          ok          refused     absent      failure     failure     refused     failure     refused     refused     absent
+stat                       ok          absent      ok          absent      ok          ok          absent      ok          ok          absent      absent
+lstat                      ok          absent      ok          ok          ok          ok          absent      ok          ok          absent      absent
+setstat                    refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+opendir                    refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+remove                     ok          absent      refused     refused     refused     failure     absent      refused     refused     absent      absent
+mkdir                      refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+rmdir                      refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+realpath                   ok          ok          ok          absent      ok          ok          ok          ok          ok          ok          absent
+readlink                   refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+rename from                refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+rename to                  refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+posix-rename from          ok          absent      refused     refused     invalid     failure     absent      refused     refused     absent      absent
+posix-rename to            ok          ok          refused     refused     failure     failure     refused     refused     refused     refused     absent
+hardlink from              refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+hardlink to                refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+symlink pointing to        refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+symlink at                 refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+statvfs                    ok          absent      ok          absent      ok          ok          absent      ok          ok          absent      absent
+lsetstat                   refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+expand-path                refused     refused     refused     refused     refused     refused     refused     refused     refused     refused     refused
+read                       absent      absent      no handle   no handle   no handle   failure     no handle   failure     ok          no handle   no handle
+write                      ok          ok          no handle   no handle   no handle   absent      no handle   absent      absent      no handle   no handle
+fstat                      ok          ok          no handle   no handle   no handle   ok          no handle   ok          ok          no handle   no handle
+fsetstat                   refused     refused     no handle   no handle   no handle   refused     no handle   refused     refused     no handle   no handle
+readdir                    refused     refused     no handle   no handle   no handle   refused     no handle   refused     refused     no handle   no handle
+fsync                      ok          ok          no handle   no handle   no handle   ok          no handle   ok          ok          no handle   no handle
+fstatvfs                   refused     refused     no handle   no handle   no handle   refused     no handle   refused     refused     no handle   no handle
+copy-data                  refused     refused     no handle   no handle   no handle   refused     no handle   refused     refused     no handle   no handle
+close                      ok          ok          no handle   no handle   no handle   ok          no handle   ok          ok          no handle   no handle
+limits                     ok
+home-directory             refused
+users-groups-by-id         refused
+an extension nobody knows  refused
+a handle nobody gave       failure`;

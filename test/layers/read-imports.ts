@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { globSync } from 'node:fs';
-import { relative } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 /** One import, by paths below the repository; a package or a module of Node's has its own name. */
@@ -55,8 +55,8 @@ export async function readImports(entry: string, repository: string): Promise<Im
 
 /** Every source file below a folder, by path below the repository; declarations are no source. */
 export function sourceFiles(folder: string, repository: string): string[] {
-  return globSync(`${folder}/**/*.ts`)
-    .filter((path) => !path.endsWith('.d.ts'))
-    .map((path) => relative(repository, path))
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .map((path) => relative(repository, join(folder, path)))
     .sort();
 }

@@ -9,17 +9,21 @@ export interface JailAccount {
   minionId: string;
   account: string;
   uid: number;
-  /** The line of its authorized_keys; null for a retired host, which gets none. */
+  /** The line of its authorized_keys; null for a host that pushes no more. */
   keyLine: string | null;
   /** Amounts that its entry of hosts: sets instead of the server's. */
   quota?: { bytes: number; inodes: number };
 }
 
-/** Every account that exists on the backup server, retired ones too: their uid must not go to anybody else. */
+/** Every account that exists on the backup server, retired and skipped ones too: their uid must not go to anybody else. */
 export function jailAccounts(fleet: Fleet, policy: Policy): JailAccount[] {
   return fleet.hosts.flatMap(({ minionId, standing }): JailAccount[] => {
-    if (standing.kind === 'retired')
-      return [{ minionId, account: standing.locked.account, uid: standing.locked.uid, keyLine: null }];
+    if (standing.kind === 'retired' || standing.kind === 'skipped') {
+      const { locked } = standing;
+      return locked === undefined
+        ? []
+        : [{ minionId, account: locked.account, uid: locked.uid, keyLine: null }];
+    }
     if (standing.kind !== 'active') return [];
     const { account, uid, key } = standing.locked;
     const own = standing.rule.quota;

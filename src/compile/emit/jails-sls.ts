@@ -83,7 +83,7 @@ function stateBlocks(accounts: readonly JailAccount[], policy: Policy): string[]
     const account = accountBlock(accountId, name, uid);
     if (keyLine === null) {
       return `
-# ${minionId}, retired
+# ${minionId}, pushes no more
 ${account}${keyId}:
   file.absent:
     - name: ${keyFile}

@@ -1,26 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fillInbox, takeAll } from './greed.ts';
 import type { Job } from './job.ts';
 import { logIn, sftpOf } from './login.ts';
 import { push } from './push.ts';
 import { RequestTable } from './request-table.ts';
-import { REQUEST, text } from './sftp-wire.ts';
+import { type Answer, REQUEST, type SftpWire, text } from './sftp-wire.ts';
 import { sessionsOfOneConnection, waysIn, waysOut } from './ways-in.ts';
 
 /** Message types that SFTP 3 has not; a server that knew one would answer. */
 const UNKNOWN_TYPES = [0, 2, 21, 22, 23, 24, 105, 255];
 
-/** Sends what is no request, and says whether the session was ended or still answers afterwards. */
+/** Asks until an answer comes: OpenSSH looks at one packet for each arrival of bytes, and one is used up. */
+async function stillAnswers(wire: SftpWire): Promise<boolean> {
+  let answer: Answer | undefined;
+  for (let asked = 0; asked < 100 && answer === undefined; asked += 1) {
+    void wire.request(REQUEST.realpath, text('/')).then((given) => {
+      answer ??= given;
+    });
+    await sleep(20);
+  }
+  return answer?.status === 0;
+}
+
+/** Sends what is no request, and says whether the session goes on as if nothing had come. */
 async function unknownTypes(job: Job): Promise<string[]> {
   const outcomes: string[] = [];
   for (const type of UNKNOWN_TYPES) {
     const client = await logIn(job);
     const wire = await sftpOf(client);
     wire.sendOnly(type);
-    const answered = wire.request(REQUEST.realpath, text('/'));
-    // OpenSSH looks at one packet for each arrival of bytes, and the unknown one used up an arrival.
-    void wire.request(REQUEST.realpath, text('/'));
-    const { status } = await answered;
-    outcomes.push(status === -1 ? 'the session ended' : 'ignored');
+    outcomes.push((await stillAnswers(wire)) ? 'ignored' : 'the session ended');
     client.destroy();
   }
   return outcomes;

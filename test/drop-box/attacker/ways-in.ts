@@ -27,6 +27,8 @@ async function printed(granted: Promise<ssh2.ClientChannel>): Promise<string> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // A real shell ends with its input.
+  stream.end();
   await new Promise((resolve) => stream.once('close', resolve));
   return `printed: ${Buffer.concat(chunks).toString('utf8').trim()}`;
 }

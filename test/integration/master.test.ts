@@ -1,0 +1,243 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { backupMinute } from '../../src/model/backup-minute.ts';
+import { CompiledFleet } from '../fleet/compiled-fleet.ts';
+import { OUTPUT_IN_ROOT, type StateResult } from '../fleet/masterless.ts';
+import { USERS_STATES, UsersSalt } from '../master/users-salt.ts';
+import type { SaltRelease } from '../throwaway/base.ts';
+import { requireOrSkip } from '../throwaway/require-or-skip.ts';
+import { ThrowawayRoot } from '../throwaway/root.ts';
+
+const POLICY = `uid_range: [32000, 32999]
+skip: ['skipped*']
+`;
+
+const suite = await requireOrSkip('Salt master');
+
+/** A file of the compiled pillar for a minion. */
+function pillarFile(minionId: string): string {
+  const digest = createHash('sha256').update(minionId).digest('hex');
+  return `${OUTPUT_IN_ROOT}/pillar/hosts/${digest.slice(0, 2)}/${digest}.json`;
+}
+
+const failed = (states: readonly StateResult[]): string[] =>
+  states.filter(({ result }) => result !== true).map(({ id, comment }) => `${id}: ${comment}`);
+
+const changed = (states: readonly StateResult[]): string[] =>
+  states.filter(({ changes }) => Object.keys(changes).length > 0).map(({ id }) => id);
+
+const usersStates = (states: readonly StateResult[]): string[] =>
+  states
+    .filter(({ id, result }) => id.startsWith('users-') && result === true)
+    .map(({ id }) => id)
+    .sort();
+
+suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) => {
+  let root: ThrowawayRoot;
+  let salt: UsersSalt;
+  /** Hosts of every standing, with keys that no minion has. */
+  let known: CompiledFleet;
+  /** The fleet of the minions that really run, from an empty mine on. */
+  let fleet: CompiledFleet;
+
+  beforeAll(async () => {
+    known = new CompiledFleet(['db1', 'db2', 'gone', 'skipped1'], POLICY);
+    known.writeMine({
+      refused1: { root: { 'id_ed25519.pub': 'command="id" ssh-ed25519 AAAA' } },
+      waiting1: {},
+    });
+    await known.run('compile');
+    expect((await known.run('retire', 'gone')).code).toBe(0);
+    await known.run('compile');
+    fleet = new CompiledFleet([], POLICY);
+    fleet.write('mine.json', '{}');
+    fleet.write('host-keys.json', '{}');
+    await fleet.run('compile');
+    root = await ThrowawayRoot.start({ salt: release, hostname: 'master1' });
+    console.log(`Salt ${root.saltVersion}`);
+    await known.install(root);
+    salt = await UsersSalt.prepare(root, ['web1', 'backup1']);
+    await salt.writeTop(fleet.read('out/top-lines.sls'));
+    await salt.startMaster();
+  });
+
+  afterAll(async () => {
+    await root?.stop();
+    known?.remove();
+    fleet?.remove();
+  });
+
+  const minions = ['db1', 'db2', 'gone', 'skipped1', 'refused1', 'waiting1', 'Nobody knows', 'backup1'];
+
+  test("compiles every minion's pillar from its own data alone, beside the user's ext_pillars", async () => {
+    const secrets = new Map(
+      ['db1', 'db2', 'gone', 'skipped1'].map((minionId) => [
+        minionId,
+        known.keys.get(minionId)?.public.split(' ')[1] ?? '?',
+      ]),
+    );
+    const functions = {
+      'ssh.user_keys': [{ user: 'root' }, { pubfile: '/etc/brinicle/id_ed25519.pub' }, { prvfile: false }],
+      'network.ip_addrs': [],
+    };
+    const pillars = new Map<string, Record<string, unknown>>();
+    for (const minionId of minions) {
+      const pillar = await salt.pillar(minionId);
+      pillars.set(minionId, pillar);
+      expect(pillar).toMatchObject({
+        backup_minute: backupMinute(minionId),
+        users_module: `by module for ${minionId}`,
+        users_command: 'by command',
+        users_pillar: 'from a file',
+        mine_functions:
+          minionId === 'backup1'
+            ? { 'ssh.host_keys': [{ private: false }], 'network.ip_addrs': [] }
+            : functions,
+      });
+      const text = JSON.stringify(pillar);
+      for (const other of minions.filter((name) => name !== minionId)) {
+        expect(`${minionId}: ${text.includes(other)}`).toBe(
+          // A host is told where the backup server is: 127.0.0.1 here, and never by its minion ID.
+          `${minionId}: false`,
+        );
+        expect(text).not.toContain(`bk-${other}`);
+        if (secrets.has(other)) expect(text).not.toContain(secrets.get(other));
+      }
+    }
+    const key = { path: '/etc/brinicle/id_ed25519', type: 'ed25519' };
+    const ours = (minionId: string): unknown => pillars.get(minionId)?.['brinicle'];
+    expect(ours('db1')).toMatchObject({ key, host: { account: 'bk-db1', server: { address: '127.0.0.1' } } });
+    expect(ours('gone')).toEqual({ retired: true });
+    expect(ours('skipped1')).toEqual({ skipped: expect.stringContaining('skip') });
+    expect(ours('refused1')).toEqual({ key, error: expect.stringContaining('refused this minion') });
+    expect(ours('waiting1')).toEqual({ key, error: expect.stringContaining('No push key of this minion') });
+    expect(ours('Nobody knows')).toEqual({
+      key,
+      error: expect.stringContaining('compiled nothing for this minion'),
+    });
+    expect(ours('backup1')).toMatchObject({ server: { jails: '/srv/brinicle/jails' } });
+  });
+
+  test("leaves the user's modules, runners, reactor and top file at work", async () => {
+    expect(await salt.run('salt.cmd', 'user_speech.word')).toBe('spoken by the user');
+    expect(await salt.run('user_run.word')).toBe('run by the user');
+    await salt.run('event.send', 'user/wish');
+    await expect.poll(() => root.exists('/srv/user-wish'), { timeout: 20_000, interval: 500 }).toBe(true);
+  });
+
+  test('promise 10: unknown minion → key → mine → compile → applied → a push, and then no change', async () => {
+    await fleet.install(root);
+    const first = await salt.highstate('web1');
+    expect(usersStates(first)).toEqual(USERS_STATES);
+    expect(failed(first)).toEqual([
+      expect.stringMatching(/^brinicle-pillar: .*compiled nothing for this minion/),
+    ]);
+    const publicKey = (await root.readFile('/etc/brinicle/id_ed25519.pub')).trim();
+    await root.mustExec(['salt', 'backup1', 'mine.update', '--out=quiet']);
+
+    const mine = await root.mustExec([
+      'salt-run',
+      'mine.get',
+      '*',
+      'ssh.user_keys',
+      'tgt_type=glob',
+      '--out=json',
+    ]);
+    const hostKeys = await root.mustExec(['salt-run', 'mine.get', 'backup1', 'ssh.host_keys', '--out=json']);
+    expect(JSON.parse(mine.stdout)).toEqual({ web1: { root: { 'id_ed25519.pub': publicKey } } });
+    expect(mine.stdout + hostKeys.stdout).not.toContain('PRIVATE');
+    fleet.write('mine.json', mine.stdout);
+    fleet.write('host-keys.json', hostKeys.stdout);
+    await fleet.compile();
+    expect(fleet.account('web1')).toBe('bk-web1');
+    await fleet.install(root);
+
+    expect(failed(await salt.highstate('backup1'))).toEqual([]);
+    expect(failed(await salt.highstate('web1'))).toEqual([]);
+    await root.writeFile('/root/pack', 'a pack\n');
+    const options = [
+      'StrictHostKeyChecking=yes',
+      'UserKnownHostsFile=/etc/brinicle/known_hosts',
+      'UpdateHostKeys=no',
+    ];
+    await root.mustExec(
+      [
+        'sftp',
+        ...options.flatMap((option) => ['-o', option]),
+        '-i',
+        '/etc/brinicle/id_ed25519',
+        '-b',
+        '-',
+        'bk-web1@127.0.0.1',
+      ],
+      { stdin: 'put /root/pack pack.part\nrename pack.part pack\n' },
+    );
+    expect(await root.readFile('/srv/brinicle/jails/bk-web1/inbox/pack')).toBe('a pack\n');
+    for (const minionId of ['backup1', 'web1']) {
+      const again = await salt.highstate(minionId);
+      expect(failed(again)).toEqual([]);
+      // Of the user's, one state says that it changes something each time.
+      expect(changed(again)).toEqual(['users-last']);
+    }
+  });
+
+  /** Ours must fail with a text that says what to do, and all of the user's must have run. */
+  async function failsLoudly(minionId: string, words: RegExp): Promise<void> {
+    const states = await salt.highstate(minionId);
+    expect(usersStates(states)).toEqual(USERS_STATES);
+    const ours = failed(states);
+    expect(ours.length).toBeGreaterThan(0);
+    expect(ours.every((line) => line.startsWith('brinicle-'))).toBe(true);
+    expect(ours.join('\n')).toMatch(words);
+  }
+
+  test.each<[string, (file: string) => string, RegExp]>([
+    [
+      'half-written data',
+      (file) => `truncate -s 100 ${file}`,
+      /is not JSON: it is half-written.*Run 'brinicle compile'/,
+    ],
+    ['no data', (file) => `rm ${file}`, /compiled nothing for this minion.*run 'brinicle compile'/],
+    [
+      "another host's data",
+      (file) => `cp ${pillarFile('backup1')} ${file}`,
+      /was compiled for another minion.*Run 'brinicle compile'/,
+    ],
+    [
+      'half-written defaults',
+      () => `truncate -s 50 ${OUTPUT_IN_ROOT}/pillar/defaults.json`,
+      /defaults.json is not JSON.*Run 'brinicle compile'/,
+    ],
+    ['no pillar folder', () => `rm -r ${OUTPUT_IN_ROOT}/pillar`, /does not exist on the master/],
+    [
+      'a module with a syntax error',
+      () => `echo 'def (' >> ${OUTPUT_IN_ROOT}/states/_pillar/brinicle.py`,
+      /ext_pillar brinicle is not loaded.*See its log/,
+    ],
+    [
+      'a module that raises',
+      () => `echo 'raise OSError(1)' >> ${OUTPUT_IN_ROOT}/states/_pillar/brinicle.py`,
+      /ext_pillar brinicle is not loaded/,
+    ],
+    ['no module', () => `rm -r ${OUTPUT_IN_ROOT}/states/_pillar`, /ext_pillar brinicle is not loaded/],
+  ])(
+    "%s fails our states loudly, on a host and on the server, and none of the user's",
+    async (_, spoil, words) => {
+      for (const minionId of ['web1', 'backup1']) {
+        const spoilt = spoil(pillarFile(minionId)).replace(
+          `cp ${pillarFile(minionId)} `,
+          `cp ${pillarFile(minionId === 'web1' ? 'backup1' : 'web1')} `,
+        );
+        await root.mustExec(['sh', '-c', spoilt]);
+        await failsLoudly(minionId, words);
+        await fleet.install(root);
+      }
+    },
+  );
+
+  test("states that came without the master's configuration fail loudly, and none of the user's", async () => {
+    await salt.startMaster({ text: `file_roots: {base: [${OUTPUT_IN_ROOT}/states]}\n` });
+    await failsLoudly('web1', /ext_pillar brinicle is not loaded/);
+    await salt.startMaster();
+  });
+});

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest';
+import { readPolicy } from '../../src/model/read-policy.ts';
+
+const LEAST = 'server:\n  name: backup1\noffsite:\n  recipient: recipient.asc\n';
+
+function told(text: string): string[] {
+  return readPolicy(text, 'brinicle.yaml')
+    .problems.filter(({ severity }) => severity === 'error')
+    .map(({ rule, at }) => `${rule}:${at?.line}`);
+}
+
+describe('brinicle.yaml', () => {
+  test('needs the backup server’s name and the off-site recipient; every other key has its default', () => {
+    const { policy } = readPolicy(LEAST, 'brinicle.yaml');
+    expect(policy).toEqual({
+      server: {
+        name: 'backup1',
+        port: 22,
+        host_keys: [],
+        jails: '/srv/brinicle/jails',
+        archive: '/srv/brinicle/archive',
+        quota: { kind: 'none', bytes: 53_687_091_200, inodes: 100_000 },
+        limits: { file_size: 2_147_483_648, open_files: 64, processes: 6 },
+        manage_cron: true,
+        rotate_minutes: 5,
+      },
+      offsite: { recipient: ['recipient.asc'], retention_days: 92, days: [1, 15], hour: 3 },
+      hosts: [{ match: ['*'], include: ['/'], exclude: [] }],
+      skip: [],
+      accounts: 'states',
+      uid_range: [20_000, 59_999],
+      saltenv: 'base',
+      salt: { output: '/srv/brinicle/out', top: 'lines' },
+      node: { from: 'package', package: 'nodejs', path: '/usr/bin/node' },
+      push_key: { use: 'dedicated', type: 'ed25519' },
+      cron: { manage: true, hours: [2, 10, 18] },
+      program: '/usr/local/sbin/brinicle-snap',
+      retention: { all_days: 7, daily_days: 35, weekly_weeks: 26, monthly_months: 24, shorter_than_two_years: false },
+      strict: false,
+    });
+  });
+
+  test.each([
+    ['no server', 'offsite: none\n', ['policy-schema:1']],
+    ['no off-site plan', 'server:\n  name: backup1\n', ['policy-schema:1']],
+    ['no recipient', 'server:\n  name: backup1\noffsite: {}\n', ['policy-schema:3']],
+  ])('%s is told', (_name, text, problems) => {
+    expect(told(text)).toEqual(problems);
+  });
+
+  test.each([
+    [512, 512],
+    ['1KiB', 1024],
+    ['1.5 GiB', 1_610_612_736],
+    ['2TiB', 2_199_023_255_552],
+  ])('a size of %s is %d bytes', (given, bytes) => {
+    const { policy } = readPolicy(`${LEAST}hosts:\n  - match: '*'\n    quota:\n      bytes: ${given}\n`, 'f');
+    expect(policy?.hosts[0]?.quota?.bytes).toBe(bytes);
+  });
+
+  test('one text may stand for a list of one', () => {
+    const { policy } = readPolicy(`${LEAST}hosts:\n  - match: web*\n    role: web\n`, 'f');
+    expect(policy?.hosts[0]).toMatchObject({ match: ['web*'], role: ['web'] });
+  });
+});
+
+describe('a path that Brinicle must not write to', () => {
+  const server = (lines: string): string => LEAST.replace('  name: backup1\n', `  name: backup1\n${lines}`);
+  test.each([
+    ['jails in /etc', server('  jails: /etc/jails\n'), ['policy-path:3']],
+    ['jails in /home', server('  jails: /home/jails\n'), ['policy-path:3']],
+    ['jails in /', server('  jails: /jails\n'), ['policy-path:3']],
+    ['the archive in /root', server('  archive: /root/archive\n'), ['policy-path:3']],
+    ['the archive in the jails', server('  archive: /srv/brinicle/jails/archive\n'), ['policy-path:3']],
+    ['the jails in the archive', server('  jails: /srv/brinicle/archive/jails\n'), ['policy-path:1']],
+    ['one folder for both', server('  jails: /srv/b/x\n  archive: /srv/b/x\n'), ['policy-path:4']],
+    ['a relative path', server('  jails: srv/jails\n'), ['policy-schema:3']],
+    ['a path with ..', server('  jails: /srv/../etc\n'), ['policy-schema:3']],
+    ['a path with a percent sign', server('  jails: /srv/%u/x\n'), ['policy-schema:3']],
+    ['a path with a blank', server('  jails: /srv/a b\n'), ['policy-schema:3']],
+    ['a path with a line end', server('  jails: "/srv/a\\nb"\n'), ['policy-schema:3']],
+    ['a program of the system', `${LEAST}program: /usr/bin/rsync\n`, ['policy-path:5']],
+    ['a program in its own files’ place', `${LEAST}program: /usr/local/lib/brinicle/snap\n`, ['policy-path:5']],
+    ['a folder of its own files as program', `${LEAST}program: /usr/local/lib\n`, ['policy-path:5']],
+    ['an include that is relative', `${LEAST}hosts:\n  - match: a\n    include: [etc]\n`, ['policy-schema:7']],
+    ['an include with ..', `${LEAST}hosts:\n  - match: a\n    include: [/a/../b]\n`, ['policy-schema:7']],
+    ['an include with a line end', `${LEAST}hosts:\n  - match: a\n    include: ["/a\\nb"]\n`, ['policy-schema:7']],
+    ['a source that is no salt:// URL', `${LEAST}node:\n  from: archive\n  source: https://example.test/node\n  sha256: ${'a'.repeat(64)}\n`, ['policy-schema:7']],
+  ])('%s', (_name, text, problems) => {
+    expect(told(text)).toEqual(problems);
+  });
+});
+
+describe('a value that would break what is emitted', () => {
+  test.each([
+    ['a server name with a line end', LEAST.replace('backup1', '"a\\nb"'), ['policy-schema:2']],
+    ['a server name with half a UTF-16 pair', LEAST.replace('backup1', '"\\ud800"'), ['policy-schema:2']],
+    ['a server name that no host could reach, without an address', LEAST.replace('backup1', 'büro_1'), ['policy-schema:2']],
+    ['an address with a blank', LEAST.replace('backup1', 'backup1\n  address: "a b"'), ['policy-schema:3']],
+    ['a port beyond the last', LEAST.replace('backup1', 'backup1\n  port: 65536'), ['policy-schema:3']],
+    ['a pattern of half a UTF-16 pair', `${LEAST}skip: ["\\ud800"]\n`, ['policy-schema:5']],
+    ['a saltenv with a slash', `${LEAST}saltenv: a/b\n`, ['policy-schema:5']],
+    ['an entry that matches nothing by rule', `${LEAST}hosts:\n  - include: [/]\n`, ['policy-schema:6']],
+    ['an hour of no day', `${LEAST}cron:\n  hours: [24]\n`, ['policy-schema:6']],
+    ['no hour at all', `${LEAST}cron:\n  hours: []\n`, ['policy-schema:6']],
+    ['a number beyond all', `${LEAST}cron:\n  hours: [1${'0'.repeat(400)}]\n`, ['policy-schema:6']],
+    ['no number', `${LEAST}uid_range: [.nan, .inf]\n`, ['policy-schema:5', 'policy-schema:5']],
+    ['a key twice', `${LEAST}skip: []\nskip: [a]\n`, ['policy-syntax:6']],
+    ['a tag', `${LEAST}skip: !!python/name:os.system\n`, ['policy-syntax:5']],
+    ['two documents', `${LEAST}---\n${LEAST}`, ['policy-syntax:undefined']],
+    ['65 levels', `${LEAST}skip: ${'['.repeat(65)}\n`, ['policy-syntax:5']],
+    ['a key of JavaScript’s', `${LEAST}constructor: 1\n`, ['policy-schema:5']],
+    ['the other key of JavaScript’s', `${LEAST}__proto__:\n  strict: true\n`, ['policy-schema:5']],
+  ])('%s is refused', (_name, text, problems) => {
+    expect(told(text)).toEqual(problems);
+  });
+});
+
+describe('a uid range', () => {
+  test.each([
+    ['[20000, 59999]', []],
+    ['[300000, 499999]', []],
+    ['[1000, 59999]', []],
+    ['[30000, 20000]', ['uid-range:5']],
+    ['[50000, 60000]', ['uid-range:5']],
+    ['[65535, 70000]', ['uid-range:5']],
+    ['[500000, 600000]', ['uid-range:5']],
+    ['[20000, 2000000000]', ['uid-range:5', 'uid-range:5']],
+    ['[999, 2000]', ['policy-schema:5']],
+    ['[20000, 2147483648]', ['policy-schema:5']],
+    ['[20000]', ['policy-schema:5']],
+  ])('%s', (range, problems) => {
+    expect(told(`${LEAST}uid_range: ${range}\n`)).toEqual(problems);
+  });
+});
+
+describe('promise 8: off-site copies last three months at least', () => {
+  test.each([
+    [91, ['offsite-retention:5']],
+    [92, []],
+    [1, ['offsite-retention:5']],
+  ])('%d days', (days, problems) => {
+    expect(told(`${LEAST}  retention_days: ${days}\n`)).toEqual(problems);
+  });
+});
+
+describe('promise 9: two years of history, unless the policy says otherwise in as many words', () => {
+  test.each([
+    ['monthly_months: 24', []],
+    ['monthly_months: 23', ['history-too-short:6']],
+    ['monthly_months: 6\n  shorter_than_two_years: true', []],
+    ['monthly_months: 6\n  shorter_than_two_years: false', ['history-too-short:6']],
+    ['monthly_months: 0', ['policy-schema:6']],
+  ])('%j', (lines, problems) => {
+    expect(told(`${LEAST}retention:\n  ${lines}\n`)).toEqual(problems);
+  });
+});
+
+describe('a standing warning', () => {
+  test.each([
+    ['offsite-none', 'server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite: none\n'],
+    ['quota-none', LEAST],
+    ['server-is-master', `server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite:\n  recipient: a\nsalt:\n  master: backup1\n`],
+  ])('%s compiles, and is told', (rule, text) => {
+    const { policy, problems } = readPolicy(text, 'brinicle.yaml');
+    expect(policy).toBeDefined();
+    expect(problems).toMatchObject([{ rule, severity: 'warning' }]);
+  });
+});
