@@ -28,7 +28,8 @@ async function main(args: readonly string[]): Promise<number> {
     }
   }
   if (stale.length === 0) process.stdout.write('every golden is what the examples compile to\n');
-  else if (check) process.stdout.write(`${stale.length} stale: run npm run goldens, and commit what it writes\n`);
+  else if (check)
+    process.stdout.write(`${stale.length} stale: run npm run goldens, and commit what it writes\n`);
   return check && stale.length > 0 ? 1 : 0;
 }
 

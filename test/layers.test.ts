@@ -10,7 +10,9 @@ describe('layers', () => {
   test('bin → compile, io, model; io → model; compile → model; nothing imports bin', async () => {
     const { files, imports } = await readImports('src/bin/brinicle.ts', repository);
     const own = files.filter((path) => path.startsWith('src/'));
-    expect(own.filter((path) => path.endsWith('.ts'))).toEqual(sourceFiles(join(repository, 'src'), repository));
+    expect(own.filter((path) => path.endsWith('.ts'))).toEqual(
+      sourceFiles(join(repository, 'src'), repository),
+    );
     expect(layerBreaches(imports)).toEqual([]);
   });
 

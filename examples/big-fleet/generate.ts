@@ -83,7 +83,10 @@ export function writeBigFleet(hosts: number, folder: string, options: BigFleetOp
 function main(args: string[]): number {
   const { values, positionals } = parseArgs({
     args,
-    options: { accounts: { type: 'string', default: 'states' }, seed: { type: 'string', default: 'brinicle' } },
+    options: {
+      accounts: { type: 'string', default: 'states' },
+      seed: { type: 'string', default: 'brinicle' },
+    },
     allowPositionals: true,
   });
   const [count = '', folder, ...rest] = positionals;
@@ -98,4 +101,5 @@ function main(args: string[]): number {
 }
 
 // Also imported, by the bench and by tests.
-if (/\/(?:big-fleet\.mjs|generate\.ts)$/.test(process.argv[1] ?? '')) process.exitCode = main(process.argv.slice(2));
+if (/\/(?:big-fleet\.mjs|generate\.ts)$/.test(process.argv[1] ?? ''))
+  process.exitCode = main(process.argv.slice(2));

@@ -20,7 +20,7 @@ AGEING = (("minimum days", 3), ("maximum days", 4), ("warning days", 5), ("inact
 def __virtual__():
     if "brinicle.answer" in __utils__:
         return True
-    return False, "_utils/brinicle.py is not on this minion: run saltutil.sync_all"
+    return False, "'_utils/brinicle.py' is not on this minion. Deploy the whole output, and run saltutil.sync_all."
 
 
 def present(name, sysusers, tmpfiles):
@@ -214,7 +214,7 @@ class _Drift:
 
 
 def _differs(line, uid, gid):
-    """What differs at a path, ``{}`` if nothing does, or a word. Raises CommandExecutionError for a wrong type, OSError."""
+    """What differs at a path, ``{}`` if nothing does, or a word. Raises CommandExecutionError or OSError."""
     path, kind, mode, _user, _group, content = line
     try:
         found = os.lstat(path)

@@ -4,9 +4,9 @@ What each host may store on the backup server.
 ``subvolumes``  makes every inbox a btrfs subvolume
 ``limited``     limits bytes and inodes of every account by the kernel's quota
 
-Both take their input from a ``salt://`` file that ``brinicle compile`` wrote, so that ``test=True`` can tell what would
-change on a machine that has none of it yet. An expected problem becomes a failed state with what, why and what to
-do; one bad host never stops the others.
+Both take their input from a ``salt://`` file that ``brinicle compile`` wrote, so that ``test=True`` can tell what
+would change on a machine that has none of it yet. An expected problem becomes a failed state with what, why and
+what to do; one bad host never stops the others.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ BTRFS_IOC_INO_LOOKUP = 0xD0009412
 def __virtual__():
     if "brinicle.answer" in __utils__:
         return True
-    return False, "_utils/brinicle.py is not on this minion: run saltutil.sync_all"
+    return False, "'_utils/brinicle.py' is not on this minion. Deploy the whole output, and run saltutil.sync_all."
 
 
 def subvolumes(name, table):
@@ -109,7 +109,7 @@ def _make_subvolume(jails, row, test):
 
 
 def _make_jail(jail, gid, test):
-    """Makes or repairs the folder above an inbox. Returns ``{path: change}``. Raises CommandExecutionError, OSError."""
+    """``{path: change}`` of the folder above an inbox. Raises CommandExecutionError, OSError."""
     found = __utils__["brinicle.lstat"](jail)
     if found and not stat.S_ISDIR(found.st_mode):
         raise CommandExecutionError(

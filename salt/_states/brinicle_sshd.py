@@ -27,7 +27,7 @@ SSHD_CONFIG = "/etc/ssh/sshd_config"
 def __virtual__():
     if "brinicle.answer" in __utils__:
         return True
-    return False, "_utils/brinicle.py is not on this minion: run saltutil.sync_all"
+    return False, "'_utils/brinicle.py' is not on this minion. Deploy the whole output, and run saltutil.sync_all."
 
 
 def confined(
@@ -64,15 +64,12 @@ def _confined(name, table, expected, sshd, dropin, source):
         return __utils__["brinicle.answer"](
             name, None, {}, "{} is not in place yet; sshd is asked once it is.".format(dropin)
         )
-    if (
-        __opts__["test"]
-        and source
-        and __utils__["brinicle.read_file"](dropin, 1 << 20)
-        != __utils__["brinicle.source"](source, __env__).encode("utf-8")
-    ):
-        return __utils__["brinicle.answer"](
-            name, None, {}, "{} is to be replaced; sshd is asked once it is.".format(dropin)
-        )
+    if __opts__["test"] and source:
+        text = __utils__["brinicle.source"](source, __env__).encode("utf-8")
+        if __utils__["brinicle.read_file"](dropin, 1 << 20) != text:
+            return __utils__["brinicle.answer"](
+                name, None, {}, "{} is to be replaced; sshd is asked once it is.".format(dropin)
+            )
     if not os.access(sshd, os.X_OK):
         raise CommandExecutionError("{} is absent. Install the package 'openssh-server'.".format(sshd))
     config = _config_lines(SSHD_CONFIG)
@@ -99,13 +96,8 @@ def _confined(name, table, expected, sshd, dropin, source):
     problems = _ask_all(sshd, asked, peers, wanted, config, dropin)
     if not problems and known != marks and not __opts__["test"]:
         _remember(marks)
-    return __utils__["brinicle.conclude"](
-        name,
-        {},
-        problems,
-        "sshd shows all {} directives for {} accounts.".format(len(wanted), len(active)),
-        __opts__["test"],
-    )
+    fine = "sshd shows all {} directives for {} accounts.".format(len(wanted), len(active))
+    return __utils__["brinicle.conclude"](name, {}, problems, fine, __opts__["test"])
 
 
 def _not_included(sshd, dropin):

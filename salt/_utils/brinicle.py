@@ -1,10 +1,10 @@
 """
-What Brinicle's state modules share, for them alone: compiled files, the machine's tables, files and programs, and a
-state's answer.
+What Brinicle's state modules share, for them alone: reading what ``brinicle compile`` wrote, the machine's tables,
+files and programs, and a state's answer.
 
-What a person can act on is raised as CommandExecutionError: a class of Salt's, because each loader executes a module
-anew, and a class of ours would be another one there. Only ``source`` needs Salt; nothing here is to be called from a
-thread, where ``__utils__`` is absent, and ``run_all`` is for that.
+What a person can act on is raised as CommandExecutionError. It is a class of Salt's, because every loader executes
+this file anew, and a class of ours would not be the same one everywhere. Nothing here can be reached from a thread,
+which has no ``__utils__``: ``run_all`` runs programs side by side.
 """
 
 import concurrent.futures
@@ -95,7 +95,11 @@ def tmpfiles(url, saltenv):
 
 
 def jails(url, saltenv):
-    """The compiled table of jails, checked, with a ``gid`` and ``retired`` in every row. Raises CommandExecutionError."""
+    """
+    The compiled table of jails, checked, with a ``gid`` and ``retired`` in every row.
+
+    Raises CommandExecutionError.
+    """
     text = source(url, saltenv)
     try:
         compiled = json.loads(text)
@@ -163,17 +167,17 @@ def _unescape(text):
 
 def table(path):
     """``{name: [field, ...]}`` of a file like /etc/passwd; of two lines for a name the first counts."""
-    table = {}
+    entries = {}
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
                 fields = line.rstrip("\n").split(":")
                 if len(fields) > 1:
-                    table.setdefault(fields[0], fields)
+                    entries.setdefault(fields[0], fields)
     except FileNotFoundError:
         # gshadow is optional.
         pass
-    return table
+    return entries
 
 
 def read_file(path, limit):

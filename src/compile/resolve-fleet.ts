@@ -50,7 +50,11 @@ function settledBefore({ policy, lock }: CompileInputs): (minionId: string) => H
     if (locked?.retired === true) return { kind: 'retired', locked };
     const skip = skips.find(({ matches }) => matches(minionId));
     if (skip === undefined) return undefined;
-    return { kind: 'skipped', why: `skip: ${printable(skip.glob)}`, ...(locked === undefined ? {} : { locked }) };
+    return {
+      kind: 'skipped',
+      why: `skip: ${printable(skip.glob)}`,
+      ...(locked === undefined ? {} : { locked }),
+    };
   };
 }
 

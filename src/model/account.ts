@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export const ACCOUNT_PREFIX = 'bk-';
 
 const MAX_ACCOUNT = 32;
-const READABLE_AS_IT_IS = /^[a-z0-9][a-z0-9-]*$/;
+const READABLE_AS_IT_IS = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 
 /**
  * The account name for a minion ID: `bk-` and the ID where useradd on Debian and RHEL takes that (32 characters,

@@ -36,7 +36,9 @@ function counted(stdout: string, name: string): { states: number; changed: numbe
   const local = typeof answer === 'object' && answer !== null && 'local' in answer ? answer.local : undefined;
   if (typeof local !== 'object' || local === null || Array.isArray(local))
     throw new Error(`${name}: ${JSON.stringify(local)}`);
-  const states = Object.values(local as Record<string, { result: unknown; changes?: object; comment?: string }>);
+  const states = Object.values(
+    local as Record<string, { result: unknown; changes?: object; comment?: string }>,
+  );
   const failed = states.find(({ result }) => result !== true);
   if (failed !== undefined) throw new Error(`${name}: a state failed: ${failed.comment}`);
   return {
@@ -60,7 +62,10 @@ async function applyAgain(subject: Subject): Promise<Applied> {
 }
 
 async function withOutput(fleet: string, name: string, sls = 'brinicle.jails'): Promise<Subject> {
-  const root = await ThrowawayRoot.start({ salt: '3008', init: sls === 'brinicle.jails' ? 'none' : 'systemd' });
+  const root = await ThrowawayRoot.start({
+    salt: '3008',
+    init: sls === 'brinicle.jails' ? 'none' : 'systemd',
+  });
   await root.copyIn(join(fleet, 'out'), OUTPUT_IN_ROOT);
   await prepareMasterless(root);
   await root.mustExec(['salt-call', '--local', `--id=${SERVER}`, 'saltutil.sync_all', '--out=quiet'], {
@@ -77,7 +82,10 @@ async function withLoop(fleet: string): Promise<Subject> {
     const root = await ThrowawayRoot.start({ salt: '3008', init: 'none' });
     await root.copyIn(folder, `${LOOP_IN_ROOT}/loop`);
     await root.mustExec(['mkdir', '-p', '/srv/backup', '/etc/salt/minion.d']);
-    await root.writeFile('/etc/salt/minion.d/masterless.conf', 'file_client: local\npillar_roots: {base: []}\n');
+    await root.writeFile(
+      '/etc/salt/minion.d/masterless.conf',
+      'file_client: local\npillar_roots: {base: []}\n',
+    );
     return { root, sls: 'loop', name: 'the hand-written loop' };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -98,7 +106,10 @@ function ratio(what: string, runs: readonly Applied[], peer: readonly Applied[],
 }
 
 /** First runs of a way, each in a fresh root; the last root stays. */
-async function firstRuns(make: () => Promise<Subject>, count: number): Promise<{ subject: Subject; runs: Applied[] }> {
+async function firstRuns(
+  make: () => Promise<Subject>,
+  count: number,
+): Promise<{ subject: Subject; runs: Applied[] }> {
   const runs: Applied[] = [];
   for (;;) {
     const subject = await make();

@@ -22,8 +22,14 @@ describe('accept-key', () => {
   });
 
   test('of the backup server pins its host keys', () => {
-    const change = acceptKey('backup1', sampleInputs({}, { lock, serverHostKeys: [`${ed25519Line(8)} x`, 'ssh-dss x', ed25519Line(7)] }));
-    expect('lock' in change && change.lock.server).toEqual({ name: 'backup1', hostKeys: [ed25519Line(7), ed25519Line(8)] });
+    const change = acceptKey(
+      'backup1',
+      sampleInputs({}, { lock, serverHostKeys: [`${ed25519Line(8)} x`, 'ssh-dss x', ed25519Line(7)] }),
+    );
+    expect('lock' in change && change.lock.server).toEqual({
+      name: 'backup1',
+      hostKeys: [ed25519Line(7), ed25519Line(8)],
+    });
   });
 
   test.each([
@@ -36,11 +42,15 @@ describe('accept-key', () => {
     ['the key of a retired host', 'db1', { db1: entry(2) }, lockWithRetired, 'key-duplicate'],
     ['a retired host', 'web1', { web1: entry(9) }, lockWithRetired, 'host-unknown'],
   ])('refuses %s', (_name, minionId, mine, locked, rule) => {
-    expect(acceptKey(minionId, sampleInputs(mine, { lock: locked }))).toMatchObject({ problem: { rule, severity: 'error' } });
+    expect(acceptKey(minionId, sampleInputs(mine, { lock: locked }))).toMatchObject({
+      problem: { rule, severity: 'error' },
+    });
   });
 
   test('refuses a backup server without host keys', () => {
-    expect(acceptKey('backup1', sampleInputs({}, { lock, serverHostKeys: [] }))).toMatchObject({ problem: { rule: 'server-key-unknown' } });
+    expect(acceptKey('backup1', sampleInputs({}, { lock, serverHostKeys: [] }))).toMatchObject({
+      problem: { rule: 'server-key-unknown' },
+    });
   });
 });
 
@@ -52,8 +62,8 @@ describe('retire', () => {
   test('takes the key and the pushes away, and leaves the account', () => {
     const { tree } = compileFleet(sampleInputs({ db1: entry(1), web1: entry(2) }, { lock: lockWithRetired }));
     const jails = tree.get('states/brinicle/jails.sls') ?? '';
-    expect(jails).toContain('brinicle-account-bk-web1:');
-    expect(jails).toContain('brinicle-key-bk-web1:\n  file.absent:');
+    expect(jails).toContain('- bk-web1: # web1, pushes no more');
+    expect(jails).toContain('file.absent:\n    - names:\n      - /etc/brinicle/keys/bk-web1\n');
     expect(jails).not.toContain(ed25519Line(2));
     const pillar = [...tree.values()].find((text) => text.includes('"minion": "web1"'));
     expect(pillar).toContain('"retired": true');

@@ -41,13 +41,25 @@ describe('a plan says per host what a compile does, and why', () => {
     const given = { ...mine, new1: {}, '-x': entry(5) };
     const after = compileFleet(sampleInputs(given, { policy, lock: { ...first.lock, hosts } }));
     const plan = planChanges(first.tree, after.tree, after.fleet);
-    expect(plan.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual(['-x refuse', 'db1 skip', 'new1 wait', 'web1 retire']);
+    expect(plan.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
+      '-x refuse',
+      'db1 skip',
+      'new1 wait',
+      'web1 retire',
+    ]);
     const again = planChanges(after.tree, after.tree, after.fleet);
-    expect(again.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual(['-x refuse', 'db1 skip', 'new1 wait', 'web1 keep']);
+    expect(again.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
+      '-x refuse',
+      'db1 skip',
+      'new1 wait',
+      'web1 keep',
+    ]);
   });
 
   test('a file that nothing compiles to any more is removed', () => {
     const before = new Map([...first.tree, ['pillar/hosts/00/gone.json', '{}']]);
-    expect(planChanges(before, first.tree, first.fleet).files).toEqual([{ path: 'pillar/hosts/00/gone.json', action: 'remove' }]);
+    expect(planChanges(before, first.tree, first.fleet).files).toEqual([
+      { path: 'pillar/hosts/00/gone.json', action: 'remove' },
+    ]);
   });
 });

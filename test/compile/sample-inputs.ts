@@ -1,5 +1,5 @@
-import { EMPTY_LOCK } from '../../src/model/lock.ts';
 import type { CompileInputs } from '../../src/model/compile-inputs.ts';
+import { EMPTY_LOCK } from '../../src/model/lock.ts';
 import type { Policy } from '../../src/model/policy.ts';
 import { readMine } from '../../src/model/read-mine.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
@@ -16,10 +16,15 @@ export function samplePolicy(lines = ''): Policy {
 }
 
 /** A mine entry with a push key; equal numbers give equal keys. */
-export const entry = (number: number): unknown => ({ root: { 'id_ed25519.pub': `${ed25519Line(number)} root@host` } });
+export const entry = (number: number): unknown => ({
+  root: { 'id_ed25519.pub': `${ed25519Line(number)} root@host` },
+});
 
 /** Inputs of a compile: the mine by host as JSON, and whatever else a test is about. */
-export function sampleInputs(mine: Record<string, unknown>, rest: Partial<Omit<CompileInputs, 'mine'>> = {}): CompileInputs {
+export function sampleInputs(
+  mine: Record<string, unknown>,
+  rest: Partial<Omit<CompileInputs, 'mine'>> = {},
+): CompileInputs {
   const read = readMine(JSON.stringify(mine), 'mine.json', 'ssh.user_keys');
   if (read.mine === undefined) throw new Error(JSON.stringify(read.problems));
   return { policy: samplePolicy(), lock: EMPTY_LOCK, serverHostKeys: [SERVER_KEY], ...rest, mine: read.mine };

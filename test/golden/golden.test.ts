@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { RULES, type RuleName } from '../../src/model/problem.ts';
 import { HASH_HEADER } from '../../src/compile/emit/header.ts';
+import { RULES, type RuleName } from '../../src/model/problem.ts';
 import { repositoryFolder } from '../throwaway/base.ts';
 import { goldenFiles, invalidExamples, runInvalidExample, staleFiles } from './golden-files.ts';
 
@@ -43,7 +43,9 @@ describe('examples/invalid', () => {
 
   test.each(rules)('%s: its rule is told, with what and why and what to do', async (rule) => {
     const run = await runInvalidExample(examples, rule);
-    const told = [...run.printed.matchAll(/^(error|warning|info) \[([a-z-]+)\] .+\n {2}why: .+\n {2}do: {2}.+$/gm)];
+    const told = [
+      ...run.printed.matchAll(/^(error|warning|info) \[([a-z-]+)\] .+\n {2}why: .+\n {2}do: {2}.+$/gm),
+    ];
     expect(told.map(([, , name]) => name)).toContain(rule);
     const isError = told.some(([, severity]) => severity === 'error');
     expect(run.code).toBe(isError ? 1 : 0);
@@ -52,7 +54,9 @@ describe('examples/invalid', () => {
 
   test.each(OF_ONE_HOST)('%s: a host at fault stops no other', async (rule) => {
     const run = await runInvalidExample(examples, rule);
-    const pillar = [...(run.files.trees.get('out') ?? [])].filter(([path]) => path.startsWith('pillar/hosts/'));
+    const pillar = [...(run.files.trees.get('out') ?? [])].filter(([path]) =>
+      path.startsWith('pillar/hosts/'),
+    );
     const compiled = pillar.flatMap(([, text]) => /"account": "(bk-[a-z0-9-]+)"/.exec(text)?.[1] ?? []);
     // Of db1, web1 and web2, one at most is at fault.
     expect(compiled.length).toBeGreaterThanOrEqual(2);

@@ -173,71 +173,93 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
       { stdin: 'put /root/pack pack.part\nrename pack.part pack\n' },
     );
     expect(await root.readFile('/srv/brinicle/jails/bk-web1/inbox/pack')).toBe('a pack\n');
-    for (const minionId of ['backup1', 'web1']) {
-      const again = await salt.highstate(minionId);
-      expect(failed(again)).toEqual([]);
+    for (const [, states] of await salt.highstates()) {
+      expect(failed(states)).toEqual([]);
       // Of the user's, one state says that it changes something each time.
-      expect(changed(again)).toEqual(['users-last']);
+      expect(changed(states)).toEqual(['users-last']);
     }
   });
 
   /** Ours must fail with a text that says what to do, and all of the user's must have run. */
-  async function failsLoudly(minionId: string, words: RegExp): Promise<void> {
-    const states = await salt.highstate(minionId);
-    expect(usersStates(states)).toEqual(USERS_STATES);
-    const ours = failed(states);
-    expect(ours.length).toBeGreaterThan(0);
-    expect(ours.every((line) => line.startsWith('brinicle-'))).toBe(true);
-    expect(ours.join('\n')).toMatch(words);
+  async function failLoudly(words: RegExp): Promise<void> {
+    for (const [minionId, states] of await salt.highstates()) {
+      expect([minionId, ...usersStates(states)]).toEqual([minionId, ...USERS_STATES]);
+      const ours = failed(states);
+      expect(ours.length).toBeGreaterThan(0);
+      expect(ours.filter((line) => !line.startsWith('brinicle-'))).toEqual([]);
+      expect(`${minionId}: ${ours.join('\n')}`).toMatch(words);
+    }
   }
 
-  test.each<[string, (file: string) => string, RegExp]>([
+  const [web, backup] = [pillarFile('web1'), pillarFile('backup1')];
+  const module = `${OUTPUT_IN_ROOT}/states/_pillar/brinicle.py`;
+  const faults: [string, string, RegExp][] = [
     [
       'half-written data',
-      (file) => `truncate -s 100 ${file}`,
-      /is not JSON: it is half-written.*Run 'brinicle compile'/,
+      `truncate -s 100 ${web} ${backup}`,
+      /is half-written or damaged. Run 'brinicle compile'/,
     ],
-    ['no data', (file) => `rm ${file}`, /compiled nothing for this minion.*run 'brinicle compile'/],
     [
-      "another host's data",
-      (file) => `cp ${pillarFile('backup1')} ${file}`,
+      'a module with a syntax error',
+      `echo 'def (' >> ${module}`,
+      /ext_pillar brinicle is not loaded.*See its log/,
+    ],
+    ['no module', `rm -r ${OUTPUT_IN_ROOT}/states/_pillar`, /ext_pillar brinicle is not loaded.*See its log/],
+  ];
+  const furtherFaults: [string, string, RegExp][] = [
+    ['no data', `rm ${web} ${backup}`, /compiled nothing for this minion.*run 'brinicle compile'/],
+    [
+      "another minion's data",
+      `mv ${web} ${web}.0 && mv ${backup} ${web} && mv ${web}.0 ${backup}`,
       /was compiled for another minion.*Run 'brinicle compile'/,
     ],
     [
       'half-written defaults',
-      () => `truncate -s 50 ${OUTPUT_IN_ROOT}/pillar/defaults.json`,
+      `truncate -s 50 ${OUTPUT_IN_ROOT}/pillar/defaults.json`,
       /defaults.json is not JSON.*Run 'brinicle compile'/,
     ],
-    ['no pillar folder', () => `rm -r ${OUTPUT_IN_ROOT}/pillar`, /does not exist on the master/],
     [
-      'a module with a syntax error',
-      () => `echo 'def (' >> ${OUTPUT_IN_ROOT}/states/_pillar/brinicle.py`,
-      /ext_pillar brinicle is not loaded.*See its log/,
+      'no pillar folder',
+      `rm -r ${OUTPUT_IN_ROOT}/pillar`,
+      /does not exist on the master.*Run 'brinicle compile'/,
     ],
-    [
-      'a module that raises',
-      () => `echo 'raise OSError(1)' >> ${OUTPUT_IN_ROOT}/states/_pillar/brinicle.py`,
-      /ext_pillar brinicle is not loaded/,
-    ],
-    ['no module', () => `rm -r ${OUTPUT_IN_ROOT}/states/_pillar`, /ext_pillar brinicle is not loaded/],
-  ])(
+    ['a module that raises', `echo 'raise OSError(1)' >> ${module}`, /ext_pillar brinicle is not loaded/],
+  ];
+
+  test.each(release === '3008' ? [...faults, ...furtherFaults] : faults)(
     "%s fails our states loudly, on a host and on the server, and none of the user's",
     async (_, spoil, words) => {
-      for (const minionId of ['web1', 'backup1']) {
-        const spoilt = spoil(pillarFile(minionId)).replace(
-          `cp ${pillarFile(minionId)} `,
-          `cp ${pillarFile(minionId === 'web1' ? 'backup1' : 'web1')} `,
-        );
-        await root.mustExec(['sh', '-c', spoilt]);
-        await failsLoudly(minionId, words);
-        await fleet.install(root);
-      }
+      await root.mustExec(['sh', '-c', spoil]);
+      await failLoudly(words);
+      await fleet.install(root);
     },
   );
 
-  test("states that came without the master's configuration fail loudly, and none of the user's", async () => {
+  test("without zz-brinicle.conf, states from a root of the user's fail loudly, and none of the user's", async () => {
     await salt.startMaster({ text: `file_roots: {base: [${OUTPUT_IN_ROOT}/states]}\n` });
-    await failsLoudly('web1', /ext_pillar brinicle is not loaded/);
+    await failLoudly(/ext_pillar brinicle is not loaded/);
+  });
+
+  test('without zz-brinicle.conf and its root, a top file that names brinicle fails by that name, and not silently', async () => {
+    await salt.startMaster('none');
+    for (const [, states] of await salt.highstates()) {
+      expect(failed(states).join('\n')).toContain("No matching sls found for 'brinicle'");
+    }
+  });
+
+  test("master_tops assigns our states beside the user's own master_tops and top file, to compiled minions alone", async () => {
+    fleet.writePolicy(`${POLICY}salt: {top: master_tops}\n`);
+    await fleet.compile();
+    await fleet.install(root);
+    await salt.writeTop(fleet.read('out/top-lines.sls'));
     await salt.startMaster();
+    const { stdout } = await root.mustExec(['salt', 'web1', 'state.show_top', '--out=json']);
+    const top = JSON.parse(stdout) as { web1: { base: string[] } };
+    expect(top.web1.base.sort()).toEqual(['brinicle', 'users', 'users.from_tops']);
+    for (const [, states] of await salt.highstates()) {
+      expect(failed(states)).toEqual([]);
+      expect(usersStates(states)).toEqual(USERS_STATES);
+      expect(states.some(({ id }) => id === 'brinicle-node')).toBe(true);
+    }
   });
 });

@@ -1,5 +1,15 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -74,8 +84,16 @@ describe('replaceFile and createFile', () => {
 });
 
 describe('replaceTree', () => {
-  const before = new Map([['a/b/one', '1'], ['a/two', '2'], ['three', '3']]);
-  const after = new Map([['a/two', '2'], ['three', '33'], ['c/four', '4']]);
+  const before = new Map([
+    ['a/b/one', '1'],
+    ['a/two', '2'],
+    ['three', '3'],
+  ]);
+  const after = new Map([
+    ['a/two', '2'],
+    ['three', '33'],
+    ['c/four', '4'],
+  ]);
 
   test('makes a folder that was not there, whole, and then exactly the new one', () => {
     const out = join(place(), 'out');
@@ -91,12 +109,19 @@ describe('replaceTree', () => {
     const parent = place();
     const out = join(parent, 'out');
     const dead = spawnSync('true').pid;
-    for (const name of [`out.staged-${dead}`, `out.staged-${process.ppid}`, 'out.staged-notes', 'out.staged-']) {
+    for (const name of [
+      `out.staged-${dead}`,
+      `out.staged-${process.ppid}`,
+      'out.staged-notes',
+      'out.staged-',
+    ]) {
       mkdirSync(join(parent, name));
       writeFileSync(join(parent, name, 'file'), 'x');
     }
     expect(diskFiles.replaceTree(out, new Map(), before)).toBeUndefined();
-    expect(readdirSync(parent).sort()).toEqual(['out', 'out.staged-', 'out.staged-notes', `out.staged-${process.ppid}`].sort());
+    expect(readdirSync(parent).sort()).toEqual(
+      ['out', 'out.staged-', 'out.staged-notes', `out.staged-${process.ppid}`].sort(),
+    );
   });
 
   test('a link in the output is replaced, never followed', () => {
@@ -135,14 +160,34 @@ process.stdout.write(fault ?? 'no fault');
 
   beforeAll(async () => {
     const loader = { '.py': 'text' } as const;
-    await build({ stdin: { contents: CHILD, resolveDir: folder }, bundle: true, platform: 'node', format: 'esm', outfile: bundle, loader, logLevel: 'silent' });
+    await build({
+      stdin: { contents: CHILD, resolveDir: folder },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: bundle,
+      loader,
+      logLevel: 'silent',
+    });
   });
 
   /** Runs the bundle on a tmpfs of 64 KiB, in a mount namespace of its own, and says what is there after. */
   function onTinyDisk(job: string, path: string, size: number): string {
     const script = `mount -t tmpfs -o size=64k,mode=0755 tmpfs "$0" && mkdir "$0/out" && printf old > "$0/out/one" && printf old > "$0/lock" && "$1" "$2" "$3" "$0/$4" "$5" && echo && cd "$0" && find . -type f -printf '%p=' -exec cat {} \\; -printf '\\n'`;
     const user = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-    const argv = [...user, '--mount', 'sh', '-c', script, place(), process.execPath, bundle, job, path, String(size)];
+    const argv = [
+      ...user,
+      '--mount',
+      'sh',
+      '-c',
+      script,
+      place(),
+      process.execPath,
+      bundle,
+      job,
+      path,
+      String(size),
+    ];
     return execFileSync('unshare', argv, { encoding: 'utf8' });
   }
 
@@ -168,8 +213,13 @@ process.stdout.write(fault ?? 'no fault');
     for (const path of [parent, join(parent, 'out')]) chmodSync(path, 0o555);
     chmodSync(folder, 0o755);
     const as = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-    for (const [job, path] of [['tree', 'out'], ['file', 'lock']] as const)
-      expect(execFileSync(process.execPath, [bundle, job, join(parent, path), '10'], { encoding: 'utf8', ...as })).toContain('EACCES');
+    for (const [job, path] of [
+      ['tree', 'out'],
+      ['file', 'lock'],
+    ] as const)
+      expect(
+        execFileSync(process.execPath, [bundle, job, join(parent, path), '10'], { encoding: 'utf8', ...as }),
+      ).toContain('EACCES');
     for (const path of [parent, join(parent, 'out')]) chmodSync(path, 0o755);
     expect(treeAt(parent)).toEqual({ lock: 'old', 'out/one': 'old' });
   });

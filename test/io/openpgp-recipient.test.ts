@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMessage, encrypt, type GenerateKeyOptions, generateKey, readKey } from 'openpgp';
+import { createMessage, encrypt, generateKey, readKey } from 'openpgp';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { recipientFacts } from '../../src/io/openpgp-recipient.ts';
 import { recipientProblems } from '../../src/model/recipient.ts';
@@ -18,15 +18,25 @@ afterAll(() => {
 });
 
 function gpg(args: readonly string[], input?: Uint8Array): Buffer {
-  return execFileSync('gpg', ['--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '', ...args], {
-    env,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    ...(input === undefined ? {} : { input }),
-  });
+  return execFileSync(
+    'gpg',
+    ['--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase', '', ...args],
+    {
+      env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(input === undefined ? {} : { input }),
+    },
+  );
 }
 
 /** Makes a key by gpg and returns its fingerprint. Without `subkey` it can only sign. */
-function make(name: string, primary: string, subkey: string | null, options: readonly string[] = [], ends = 'never'): string {
+function make(
+  name: string,
+  primary: string,
+  subkey: string | null,
+  options: readonly string[] = [],
+  ends = 'never',
+): string {
   const user = `${name} <${name}@example.test>`;
   gpg([...options, '--quick-generate-key', user, primary, 'sign', ends]);
   const list = gpg(['--with-colons', '--list-keys', `<${name}@example.test>`]).toString();
@@ -35,7 +45,8 @@ function make(name: string, primary: string, subkey: string | null, options: rea
   return fingerprint;
 }
 
-const armored = (fingerprint: string, ...options: string[]): string => gpg(['--armor', ...options, '--export', fingerprint]).toString();
+const armored = (fingerprint: string, ...options: string[]): string =>
+  gpg(['--armor', ...options, '--export', fingerprint]).toString();
 
 async function rulesOf(text: string): Promise<string[]> {
   return recipientProblems(await recipientFacts(text), { file: 'recipient.asc' }).map(({ rule }) => rule);
@@ -75,7 +86,13 @@ describe('a recipient is taken if GnuPG can decrypt what OpenPGP.js encrypts to 
 
 describe('a recipient that could lose the ice is refused', () => {
   test('no text at all, and no key', async () => {
-    for (const text of ['', 'hello', '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n', '\u0000', 'A'.repeat(1_000_000)])
+    for (const text of [
+      '',
+      'hello',
+      '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n',
+      '\u0000',
+      'A'.repeat(1_000_000),
+    ])
       expect(await rulesOf(text)).toEqual(['recipient-unusable']);
   });
 
@@ -89,7 +106,20 @@ describe('a recipient that could lose the ice is refused', () => {
     const whole = make('revoked', 'ed25519', 'cv25519', ['--faked-system-time', '20240101T000000']);
     const part = make('given-up', 'ed25519', 'cv25519', ['--faked-system-time', '20240101T000000']);
     const revoke = (fingerprint: string, commands: string): void => {
-      const argv = ['--batch', '--quiet', '--no-tty', '--command-fd', '0', '--pinentry-mode', 'loopback', '--passphrase', '', '--expert', '--edit-key', fingerprint];
+      const argv = [
+        '--batch',
+        '--quiet',
+        '--no-tty',
+        '--command-fd',
+        '0',
+        '--pinentry-mode',
+        'loopback',
+        '--passphrase',
+        '',
+        '--expert',
+        '--edit-key',
+        fingerprint,
+      ];
       execFileSync('gpg', argv, { env, input: commands, stdio: ['pipe', 'pipe', 'pipe'] });
     };
     revoke(whole, 'revkey\ny\n3\n\ny\nsave\n');
@@ -102,13 +132,23 @@ describe('a recipient that could lose the ice is refused', () => {
     const later = armored(make('ends', 'ed25519', 'cv25519', [], '20400101T120000'));
     expect(await rulesOf(later)).toEqual(['recipient-expires']);
     expect(await whatOf(later)).toContain('ends on 2040-01-01');
-    const ended = make('ended', 'ed25519', 'cv25519', ['--faked-system-time', '20200101T000000'], '20210101T120000');
+    const ended = make(
+      'ended',
+      'ed25519',
+      'cv25519',
+      ['--faked-system-time', '20200101T000000'],
+      '20210101T120000',
+    );
     expect(await whatOf(armored(ended))).toContain('ends on 2021-01-01');
   });
 
-  const made: [string, GenerateKeyOptions, string][] = [
+  const made: [string, Parameters<typeof generateKey>[0], string][] = [
     ['a curve of the new format', { type: 'curve25519', userIDs: { name: 'a' } }, 'uses ed25519 and x25519'],
-    ['version 6', { type: 'curve25519', userIDs: { name: 'a' }, config: { v6Keys: true } }, 'is a version 6 key'],
+    [
+      'version 6',
+      { type: 'curve25519', userIDs: { name: 'a' }, config: { v6Keys: true } },
+      'is a version 6 key',
+    ],
     [
       'a preference for SEIPD version 2',
       { type: 'ecc', userIDs: { name: 'a' }, config: { aeadProtect: true } },
@@ -140,6 +180,8 @@ describe('a private key is recognised in every dress', () => {
   });
 
   test('one of SSH', async () => {
-    expect(await rulesOf('-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n')).toEqual(['recipient-private']);
+    expect(
+      await rulesOf('-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n'),
+    ).toEqual(['recipient-private']);
   });
 });

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 

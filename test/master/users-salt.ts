@@ -31,7 +31,7 @@ reactor:
   '/srv/pillar/top.sls': "base:\n  '*': [users]\n",
   '/srv/pillar/users.sls': 'users_pillar: from a file\nmine_functions:\n  network.ip_addrs: []\n',
   '/srv/salt/users/init.sls':
-    'users-motd:\n  file.managed:\n    - name: /srv/users-motd\n    - contents: {{ pillar.get("users_module", "") | tojson }}\nusers-last:\n  test.succeed_with_changes: []\n',
+    'users-motd:\n  file.managed:\n    - name: /srv/users-motd-{{ grains["id"] }}\n    - contents: {{ pillar.get("users_module", "") | tojson }}\nusers-last:\n  test.succeed_with_changes: []\n',
   '/srv/salt/users/from_tops.sls':
     'users-tops:\n  file.managed:\n    - name: /srv/users-tops\n    - contents: theirs\n',
 };
@@ -62,15 +62,21 @@ export class UsersSalt {
 
   /** Writes the user's top file, with the emitted lines added as they say. */
   async writeTop(topLines: string): Promise<void> {
-    const ours = load(topLines) as Record<string, Record<string, string[]>> | undefined;
-    const top = { base: { '*': ['users', ...(ours?.['base']?.['*'] ?? [])] } };
+    // js-yaml refuses a text of comments alone, which the lines are where master_tops does their work.
+    const ours = /^[^#\n]/m.test(topLines)
+      ? (load(topLines) as Record<string, Record<string, string[]>>)
+      : {};
+    const top = { base: { '*': ['users', ...(ours['base']?.['*'] ?? [])] } };
     await this.root.writeFile('/srv/salt/top.sls', dump(top));
   }
 
   /** Puts the emitted master.d file in place, or the given text instead, or nothing; and starts the master anew. */
   async startMaster(conf: 'emitted' | { text: string } | 'none' = 'emitted'): Promise<void> {
     const { root } = this;
-    await root.exec(['systemctl', 'stop', 'users-master', ...this.minions.map((id) => `users-minion-${id}`)]);
+    const units = ['users-master', ...this.minions.map((id) => `users-minion-${id}`)];
+    // Asked politely, a master takes most of a minute to end.
+    await root.exec(['systemctl', 'kill', '--signal=KILL', ...units]);
+    await root.exec(['systemctl', 'stop', ...units]);
     await root.exec(['systemctl', 'reset-failed']);
     await root.mustExec(['rm', '-f', OUR_CONF]);
     if (conf === 'emitted')
@@ -106,22 +112,43 @@ export class UsersSalt {
     return (await this.run('pillar.show_pillar', minionId)) as Record<string, unknown>;
   }
 
-  /** `salt MINION state.highstate`, every state's result; a failure to render is one failed state without an ID. */
-  async highstate(minionId: string): Promise<StateResult[]> {
-    const argv = ['salt', '-t', '120', minionId, 'state.highstate', '--out=json', '-l', 'critical'];
-    const { stdout, stderr } = await this.root.exec(argv, { timeoutMs: 200_000 });
-    const answer: unknown = JSON.parse(stdout);
-    const states = (answer as Record<string, unknown>)[minionId];
-    if (typeof states !== 'object' || states === null || Array.isArray(states))
-      return [
-        { id: '', name: '', result: false, changes: {}, comment: `${JSON.stringify(states)} ${stderr}` },
-      ];
-    return Object.values(states as Record<string, Record<string, unknown>>).map((state) => ({
-      id: String(state['__id__']),
-      name: String(state['name']),
-      result: state['result'] as boolean | null,
-      changes: (state['changes'] ?? {}) as Record<string, unknown>,
-      comment: String(state['comment']),
-    }));
+  /**
+   * A highstate of all minions at once: every state's result, by minion. What could not be rendered is one failed
+   * state without an ID.
+   */
+  async highstates(): Promise<Map<string, StateResult[]>> {
+    const argv = ['salt', '-t', '120', '--static', '*', 'state.highstate', '--out=json', '-l', 'critical'];
+    const { stdout } = await this.root.exec(argv, { timeoutMs: 200_000 });
+    const answers = JSON.parse(stdout) as Record<string, unknown>;
+    return new Map(this.minions.map((minionId) => [minionId, statesOf(answers[minionId])]));
   }
+
+  /** A highstate of one minion. */
+  async highstate(minionId: string): Promise<StateResult[]> {
+    const argv = [
+      'salt',
+      '-t',
+      '120',
+      '--static',
+      minionId,
+      'state.highstate',
+      '--out=json',
+      '-l',
+      'critical',
+    ];
+    const { stdout } = await this.root.exec(argv, { timeoutMs: 200_000 });
+    return statesOf((JSON.parse(stdout) as Record<string, unknown>)[minionId]);
+  }
+}
+
+function statesOf(answer: unknown): StateResult[] {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
+    return [{ id: '', name: '', result: false, changes: {}, comment: JSON.stringify(answer) }];
+  return Object.values(answer as Record<string, Record<string, unknown>>).map((state) => ({
+    id: String(state['__id__']),
+    name: String(state['name']),
+    result: state['result'] as boolean | null,
+    changes: (state['changes'] ?? {}) as Record<string, unknown>,
+    comment: String(state['comment']),
+  }));
 }

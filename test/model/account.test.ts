@@ -15,6 +15,7 @@ describe('an account name', () => {
     ['DB-1', 'bk-db-1-fe6b8987'],
     ['db_1', 'bk-db-1-562e35be'],
     ['東京', 'bk-130016b2'],
+    ['web1-', 'bk-web1-e30bd430'],
   ])('of %s is %s', (minionId, account) => {
     expect(accountName(minionId, free)).toBe(account);
   });
@@ -39,10 +40,18 @@ describe('an account name', () => {
     expect(taken.has(accountName('web1.example.test', (account) => taken.has(account)))).toBe(false);
   });
 
-  test.each(['', 'bk-', 'bk--', 'bk-a-', 'root', 'bk-A', 'bk-a b', 'bk-a\n', 'bk-../x', `bk-${'a'.repeat(30)}`])(
-    '%j in a lock is none',
-    (text) => {
-      expect(isAccountName(text)).toBe(false);
-    },
-  );
+  test.each([
+    '',
+    'bk-',
+    'bk--',
+    'bk-a-',
+    'root',
+    'bk-A',
+    'bk-a b',
+    'bk-a\n',
+    'bk-../x',
+    `bk-${'a'.repeat(30)}`,
+  ])('%j in a lock is none', (text) => {
+    expect(isAccountName(text)).toBe(false);
+  });
 });

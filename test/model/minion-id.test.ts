@@ -2,12 +2,22 @@ import { describe, expect, test } from 'vitest';
 import { minionIdFault, mixesLookalikes, visualFold } from '../../src/model/minion-id.ts';
 
 describe('a minion ID', () => {
-  test.each(['web1', 'root', '_gateway', 'db_1', 'Web1.Example.TEST', 'user@host+tag', '0', 'münchen', 'mu\u0308nchen', '東京-1', 'constructor', 'a'.repeat(255)])(
-    '%s is taken',
-    (minionId) => {
-      expect(minionIdFault(minionId)).toBeUndefined();
-    },
-  );
+  test.each([
+    'web1',
+    'root',
+    '_gateway',
+    'db_1',
+    'Web1.Example.TEST',
+    'user@host+tag',
+    '0',
+    'münchen',
+    'mu\u0308nchen',
+    '東京-1',
+    'constructor',
+    'a'.repeat(255),
+  ])('%s is taken', (minionId) => {
+    expect(minionIdFault(minionId)).toBeUndefined();
+  });
 
   test.each([
     ['', 'empty'],

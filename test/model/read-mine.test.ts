@@ -11,7 +11,9 @@ function read(value: unknown, functionName = 'ssh.user_keys'): ReturnType<typeof
 }
 
 const plain = (entry: MineEntry | undefined): unknown =>
-  entry?.kind === 'keys' ? Object.fromEntries([...entry.users].map(([user, files]) => [user, Object.fromEntries(files)])) : entry;
+  entry?.kind === 'keys'
+    ? Object.fromEntries([...entry.users].map(([user, files]) => [user, Object.fromEntries(files)]))
+    : entry;
 
 describe('every shape of mine.get that Salt really gives is read', () => {
   test('3006, 3007 and 3008: {ID: {user: {file: key}}}', () => {
@@ -26,7 +28,11 @@ describe('every shape of mine.get that Salt really gives is read', () => {
   });
 
   test('several users and several files of a minion', () => {
-    const many = { root: { 'id_ed25519.pub': key, 'id_rsa.pub': key, id_rsa: 'x' }, deploy: { 'id_ed25519.pub': key }, git: {} };
+    const many = {
+      root: { 'id_ed25519.pub': key, 'id_rsa.pub': key, id_rsa: 'x' },
+      deploy: { 'id_ed25519.pub': key },
+      git: {},
+    };
     expect(plain(read({ db_1: many }).mine?.get('db_1'))).toEqual(many);
   });
 
@@ -35,7 +41,11 @@ describe('every shape of mine.get that Salt really gives is read', () => {
     ['null', null, { kind: 'nothing' }],
     ['false', false, { kind: 'nothing' }],
     ['[]', [], { kind: 'nothing' }],
-    ['an error in words', 'ssh.user_keys: no user root\u001b', { kind: 'nothing', said: 'ssh.user_keys: no user root\\u{1b}' }],
+    [
+      'an error in words',
+      'ssh.user_keys: no user root\u001b',
+      { kind: 'nothing', said: 'ssh.user_keys: no user root\\u{1b}' },
+    ],
   ])('%s for a host is no key yet', (_name, given, entry) => {
     expect(read({ db_1: given, web1: published }).mine?.get('db_1')).toEqual(entry);
   });
@@ -123,7 +133,10 @@ describe('what is no mine says so in its own words', () => {
 describe('the backup server’s host keys', () => {
   const keys = { 'rsa.pub': 'b', 'ed25519.pub': 'a' };
   test('are read flat, as ssh.host_keys has them, in the order of their files', () => {
-    expect(readHostKeys(JSON.stringify({ backup1: keys }), 'host-keys.json', 'backup1')).toEqual({ lines: ['a', 'b'], problems: [] });
+    expect(readHostKeys(JSON.stringify({ backup1: keys }), 'host-keys.json', 'backup1')).toEqual({
+      lines: ['a', 'b'],
+      problems: [],
+    });
   });
 
   test('are none in {}', () => {

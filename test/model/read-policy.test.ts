@@ -35,7 +35,13 @@ describe('brinicle.yaml', () => {
       push_key: { use: 'dedicated', type: 'ed25519' },
       cron: { manage: true, hours: [2, 10, 18] },
       program: '/usr/local/sbin/brinicle-snap',
-      retention: { all_days: 7, daily_days: 35, weekly_weeks: 26, monthly_months: 24, shorter_than_two_years: false },
+      retention: {
+        all_days: 7,
+        daily_days: 35,
+        weekly_weeks: 26,
+        monthly_months: 24,
+        shorter_than_two_years: false,
+      },
       strict: false,
     });
   });
@@ -80,12 +86,28 @@ describe('a path that Brinicle must not write to', () => {
     ['a path with a blank', server('  jails: /srv/a b\n'), ['policy-schema:3']],
     ['a path with a line end', server('  jails: "/srv/a\\nb"\n'), ['policy-schema:3']],
     ['a program of the system', `${LEAST}program: /usr/bin/rsync\n`, ['policy-path:5']],
-    ['a program in its own files’ place', `${LEAST}program: /usr/local/lib/brinicle/snap\n`, ['policy-path:5']],
+    [
+      'a program in its own files’ place',
+      `${LEAST}program: /usr/local/lib/brinicle/snap\n`,
+      ['policy-path:5'],
+    ],
     ['a folder of its own files as program', `${LEAST}program: /usr/local/lib\n`, ['policy-path:5']],
-    ['an include that is relative', `${LEAST}hosts:\n  - match: a\n    include: [etc]\n`, ['policy-schema:7']],
+    [
+      'an include that is relative',
+      `${LEAST}hosts:\n  - match: a\n    include: [etc]\n`,
+      ['policy-schema:7'],
+    ],
     ['an include with ..', `${LEAST}hosts:\n  - match: a\n    include: [/a/../b]\n`, ['policy-schema:7']],
-    ['an include with a line end', `${LEAST}hosts:\n  - match: a\n    include: ["/a\\nb"]\n`, ['policy-schema:7']],
-    ['a source that is no salt:// URL', `${LEAST}node:\n  from: archive\n  source: https://example.test/node\n  sha256: ${'a'.repeat(64)}\n`, ['policy-schema:7']],
+    [
+      'an include with a line end',
+      `${LEAST}hosts:\n  - match: a\n    include: ["/a\\nb"]\n`,
+      ['policy-schema:7'],
+    ],
+    [
+      'a source that is no salt:// URL',
+      `${LEAST}node:\n  from: archive\n  source: https://example.test/node\n  sha256: ${'a'.repeat(64)}\n`,
+      ['policy-schema:7'],
+    ],
   ])('%s', (_name, text, problems) => {
     expect(told(text)).toEqual(problems);
   });
@@ -95,7 +117,11 @@ describe('a value that would break what is emitted', () => {
   test.each([
     ['a server name with a line end', LEAST.replace('backup1', '"a\\nb"'), ['policy-schema:2']],
     ['a server name with half a UTF-16 pair', LEAST.replace('backup1', '"\\ud800"'), ['policy-schema:2']],
-    ['a server name that no host could reach, without an address', LEAST.replace('backup1', 'büro_1'), ['policy-schema:2']],
+    [
+      'a server name that no host could reach, without an address',
+      LEAST.replace('backup1', 'büro_1'),
+      ['policy-schema:2'],
+    ],
     ['an address with a blank', LEAST.replace('backup1', 'backup1\n  address: "a b"'), ['policy-schema:3']],
     ['a port beyond the last', LEAST.replace('backup1', 'backup1\n  port: 65536'), ['policy-schema:3']],
     ['a pattern of half a UTF-16 pair', `${LEAST}skip: ["\\ud800"]\n`, ['policy-schema:5']],
@@ -160,7 +186,10 @@ describe('a standing warning', () => {
   test.each([
     ['offsite-none', 'server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite: none\n'],
     ['quota-none', LEAST],
-    ['server-is-master', `server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite:\n  recipient: a\nsalt:\n  master: backup1\n`],
+    [
+      'server-is-master',
+      `server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite:\n  recipient: a\nsalt:\n  master: backup1\n`,
+    ],
   ])('%s compiles, and is told', (rule, text) => {
     const { policy, problems } = readPolicy(text, 'brinicle.yaml');
     expect(policy).toBeDefined();

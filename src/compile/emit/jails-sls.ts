@@ -24,93 +24,99 @@ function subvolumes(policy: Policy): string {
   if (policy.server.quota.kind !== 'btrfs') return '';
   return `
 brinicle-subvolumes:
-  brinicle.subvolumes:
+  brinicle_quota.subvolumes:
     - name: brinicle-subvolumes
     - table: salt://brinicle/files/jails.json
 `;
 }
 
-/**
- * Group and account, which never end and which no password opens. `system` keeps useradd from giving each account
- * 65,536 subordinate uids, of which Debian's defaults have enough for 9,155 accounts.
- */
-function accountBlock(id: string, name: string, uid: string): string {
-  return `${id}:
-  group.present:
-    - name: ${name}
-    - gid: ${uid}
-  user.present:
-    - name: ${name}
-    - uid: ${uid}
-    - gid: ${uid}
-    - home: /
-    - createhome: false
-    - system: true
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-    - inactdays: -1
-    - expire: -1
-    - allow_uid_change: true
-    - allow_gid_change: true
-`;
+interface Row {
+  minionId: string;
+  name: string;
+  uid: string;
+  keyContents: string;
+  pushes: boolean;
 }
 
-/** The states of one host each, by stock modules and without requisites, which cost Salt n² (salt#59123). */
-function stateBlocks(accounts: readonly JailAccount[], policy: Policy): string[] {
-  const { jails } = policy.server;
-  const perHost = 10;
-  const scalars = yamlScalars(
-    accounts.flatMap(({ account, uid, keyLine }) => [
-      account,
-      uid,
-      `brinicle-account-${account}`,
-      `brinicle-jail-${account}`,
-      `brinicle-key-${account}`,
-      `${jails}/${account}`,
-      `${jails}/${account}/inbox`,
-      `${jails}/${account}/status`,
-      `${KEYS_FOLDER}/${account}`,
-      keyLine ?? '',
-    ]),
-  );
+function rows(accounts: readonly JailAccount[]): Row[] {
+  const scalars = yamlScalars(accounts.flatMap(({ account, uid, keyLine }) => [account, uid, keyLine ?? '']));
   return accounts.map(({ minionId, keyLine }, index) => {
-    const [name = '', uid = '', accountId = '', jailId, keyId, jail, inbox, status, keyFile, contents] =
-      scalars.slice(index * perHost, (index + 1) * perHost);
-    const account = accountBlock(accountId, name, uid);
-    if (keyLine === null) {
-      return `
-# ${minionId}, pushes no more
-${account}${keyId}:
-  file.absent:
-    - name: ${keyFile}
-`;
-    }
-    return `
-# ${minionId}
-${account}${jailId}:
-  file.directory:
-    - user: root
-    - group: ${name}
-    - names:
-      - ${jail}:
-        - mode: '0750'
-      - ${inbox}:
-        - mode: '1730'
-      - ${status}:
-        - mode: '0750'
-${keyId}:
-  file.managed:
-    - name: ${keyFile}
-    - contents: ${contents}
-    - user: root
-    - group: root
-    - mode: '0644'
-`;
+    const [name = '', uid = '', keyContents = ''] = scalars.slice(index * 3, index * 3 + 3);
+    return { minionId, name, uid, keyContents, pushes: keyLine !== null };
   });
+}
+
+/** One state of many names: Salt reads what they share once, and each is a state of its own when it runs. */
+function manyNames(id: string, state: string, shared: readonly string[], names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const options = shared.map((line) => `    - ${line}\n`).join('');
+  return `\n${id}:\n  ${state}:\n${options}    - names:\n${names.join('')}`;
+}
+
+/**
+ * What every account has but its name and uid: it never ends, and no password opens it. `system` keeps useradd from
+ * giving each 65,536 subordinate uids, of which Debian's defaults have enough for 9,155 accounts.
+ */
+const ACCOUNT_OPTIONS = [
+  'home: /',
+  'createhome: false',
+  'system: true',
+  'shell: /usr/sbin/nologin',
+  'fullname: Brinicle jail',
+  "password: '*'",
+  'mindays: -1',
+  'maxdays: -1',
+  'warndays: -1',
+  'inactdays: -1',
+  'expire: -1',
+  'allow_uid_change: true',
+  'allow_gid_change: true',
+];
+
+/**
+ * The states of all hosts, by stock modules and without requisites, which cost Salt n² (salt#59123): Salt runs them
+ * as they stand here. A path is a plain scalar because its parts hold letters, digits, `.`, `_`, `-` and `/` alone.
+ */
+function hostStates(accounts: readonly JailAccount[], policy: Policy): string {
+  const { jails } = policy.server;
+  const all = rows(accounts);
+  const pushing = all.filter(({ pushes }) => pushes);
+  const folderNames = (below: string): string[] =>
+    pushing.map(({ name }) => `      - ${jails}/${name}${below}:\n        - group: ${name}\n`);
+  return [
+    manyNames(
+      'brinicle-groups',
+      'group.present',
+      [],
+      all.map(({ name, uid }) => `      - ${name}:\n        - gid: ${uid}\n`),
+    ),
+    manyNames(
+      'brinicle-accounts',
+      'user.present',
+      ACCOUNT_OPTIONS,
+      all.map(
+        ({ minionId, name, uid, pushes }) =>
+          `      - ${name}: # ${minionId}${pushes ? '' : ', pushes no more'}\n        - uid: ${uid}\n        - gid: ${uid}\n`,
+      ),
+    ),
+    manyNames('brinicle-jails', 'file.directory', ['user: root', "mode: '0750'"], folderNames('')),
+    manyNames('brinicle-inboxes', 'file.directory', ['user: root', "mode: '1730'"], folderNames('/inbox')),
+    manyNames('brinicle-status', 'file.directory', ['user: root', "mode: '0750'"], folderNames('/status')),
+    manyNames(
+      'brinicle-keys',
+      'file.managed',
+      ['user: root', 'group: root', "mode: '0644'"],
+      pushing.map(
+        ({ name, keyContents }) => `      - ${KEYS_FOLDER}/${name}:\n        - contents: ${keyContents}\n`,
+      ),
+    ),
+    manyNames(
+      'brinicle-keys-absent',
+      'file.absent',
+      [],
+      all.filter(({ pushes }) => !pushes).map(({ name }) => `      - ${KEYS_FOLDER}/${name}\n`),
+    ),
+  ].join('');
 }
 
 const LEFT_BY_BULK = `
@@ -135,7 +141,7 @@ brinicle-bulk-conf:
         - source: salt://brinicle/files/tmpfiles.conf
 
 brinicle-accounts:
-  brinicle.accounts:
+  brinicle_accounts.present:
     - name: brinicle-accounts
     - sysusers: salt://brinicle/files/sysusers.conf
     - tmpfiles: salt://brinicle/files/tmpfiles.conf
@@ -146,6 +152,6 @@ brinicle-accounts:
  * as `#!yaml`: no Jinja ever sees it.
  */
 export function jailsSls(accounts: readonly JailAccount[], policy: Policy): string {
-  const made = policy.accounts === 'bulk' ? BULK : LEFT_BY_BULK + stateBlocks(accounts, policy).join('');
+  const made = policy.accounts === 'bulk' ? BULK : LEFT_BY_BULK + hostStates(accounts, policy);
   return `#!yaml\n${HASH_HEADER}${folders(policy)}${subvolumes(policy)}${made}`;
 }

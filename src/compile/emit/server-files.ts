@@ -83,7 +83,7 @@ export function tmpfilesConf(accounts: readonly JailAccount[], policy: Policy): 
   });
 }
 
-/** The table of accounts that the state module's quota and sshd checks read: one line an account. */
+/** The table of accounts that brinicle_quota and brinicle_sshd read: one line an account. */
 export function jailsTable(accounts: readonly JailAccount[], policy: Policy): string {
   const rows = accounts.map(({ account, uid, keyLine, quota }) =>
     JSON.stringify({ account, uid, retired: keyLine === null, ...(quota === undefined ? {} : { quota }) }),

@@ -1,6 +1,9 @@
 import pillarModule from '../../../salt/_pillar/brinicle.py';
-import stateModule from '../../../salt/_states/brinicle.py';
+import accountsModule from '../../../salt/_states/brinicle_accounts.py';
+import quotaModule from '../../../salt/_states/brinicle_quota.py';
+import sshdModule from '../../../salt/_states/brinicle_sshd.py';
 import topsModule from '../../../salt/_tops/brinicle.py';
+import sharedModule from '../../../salt/_utils/brinicle.py';
 import snapPlaceholder from '../../../templates/snap-placeholder.cjs.txt';
 import hostSls from '../../../templates/states/host.sls';
 import initSls from '../../../templates/states/init.sls';
@@ -29,6 +32,15 @@ const FIXED_STATES: Readonly<Record<string, string>> = {
   'server.sls': serverSls,
 };
 
+const SALT_MODULES: Readonly<Record<string, string>> = {
+  '_pillar/brinicle.py': pillarModule,
+  '_states/brinicle_accounts.py': accountsModule,
+  '_states/brinicle_quota.py': quotaModule,
+  '_states/brinicle_sshd.py': sshdModule,
+  '_tops/brinicle.py': topsModule,
+  '_utils/brinicle.py': sharedModule,
+};
+
 /** Emits everything that a Salt master is pointed at. */
 export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
   const tree = new Map<string, string>();
@@ -44,9 +56,7 @@ export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
     tree.set('states/brinicle/files/sysusers.conf', sysusersConf(accounts));
     tree.set('states/brinicle/files/tmpfiles.conf', tmpfilesConf(accounts, policy));
   }
-  tree.set('states/_pillar/brinicle.py', HASH_HEADER + pillarModule);
-  tree.set('states/_states/brinicle.py', HASH_HEADER + stateModule);
-  tree.set('states/_tops/brinicle.py', HASH_HEADER + topsModule);
+  for (const [path, text] of Object.entries(SALT_MODULES)) tree.set(`states/${path}`, HASH_HEADER + text);
   for (const [path, text] of pillarFiles(fleet, policy)) tree.set(`pillar/${path}`, text);
   tree.set('master.d/zz-brinicle.conf', masterConf(policy));
   tree.set('top-lines.sls', topLines(policy));

@@ -23,7 +23,7 @@ brinicle-bulk-conf:
         - source: salt://brinicle/files/tmpfiles.conf
 
 brinicle-accounts:
-  brinicle.accounts:
+  brinicle_accounts.present:
     - name: brinicle-accounts
     - sysusers: salt://brinicle/files/sysusers.conf
     - tmpfiles: salt://brinicle/files/tmpfiles.conf

@@ -154,7 +154,7 @@ brinicle-offsite:
 {%- if quota.kind != 'none' %}
 
 brinicle-quota:
-  brinicle.quotas:
+  brinicle_quota.limited:
     - name: brinicle-quota
     - kind: {{ quota.kind | tojson }}
     - table: salt://brinicle/files/jails.json
@@ -167,7 +167,7 @@ brinicle-quota:
 
 {#- Last of all: an administrator's earlier Match wins over ours, so what counts is what sshd answers. #}
 brinicle-sshd-effective:
-  brinicle.sshd:
+  brinicle_sshd.confined:
     - name: brinicle-sshd-effective
     - table: salt://brinicle/files/jails.json
     - expected: {{ server.sshd | tojson }}
