@@ -94,6 +94,11 @@ def _confined(name, table, expected, sshd, dropin, source):
     always = {active[0], active[len(active) // 2], active[-1]} if active else ()
     asked = [account for account in active if account in always or known.get(account) != marks[account]]
     problems = _ask_all(sshd, asked, peers, wanted, config, dropin)
+    if not any([word.lower() for word in words[:2]] == ["subsystem", "sftp"] for _path, _number, words in config):
+        problems.append(
+            "sshd has no subsystem sftp, so it would refuse every push. Add 'Subsystem sftp internal-sftp' to "
+            "{}.".format(SSHD_CONFIG)
+        )
     if not problems and known != marks and not __opts__["test"]:
         _remember(marks)
     fine = "sshd shows all {} directives for {} accounts.".format(len(wanted), len(active))

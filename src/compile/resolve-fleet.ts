@@ -91,8 +91,10 @@ export function resolveFleet(inputs: CompileInputs): ResolvedFleet {
   for (const candidate of candidates)
     hosts.push({ minionId: candidate.minionId, standing: settler.settle(candidate) });
   hosts.sort((a, b) => (a.minionId < b.minionId ? -1 : 1));
-  const seen = hosts.filter(({ standing }) => standing.kind === 'active' || standing.kind === 'waiting');
-  problems.push(...settler.problems, ...lookalikes(seen.map(({ minionId }) => minionId)));
+  const seen = hosts
+    .map(({ minionId }) => minionId)
+    .filter((minionId) => minionIdFault(minionId) === undefined);
+  problems.push(...settler.problems, ...lookalikes([policy.server.name, ...seen]));
   return {
     fleet: { hosts, serverHostKeys: server.keys },
     lock: { ...lockServer(policy, lock, server.keys), hosts: settler.lockedHosts },

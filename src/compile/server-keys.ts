@@ -13,7 +13,7 @@ export function serverKeys({ policy, lock, serverHostKeys }: CompileInputs): {
   for (const line of policy.server.host_keys.length > 0 ? policy.server.host_keys : (serverHostKeys ?? [])) {
     const parsed = parseSshPublicKey(line);
     if ('key' in parsed) given.push(keyLine(parsed.key));
-    else if (parsed.fault.rule !== 'key-type')
+    else if (parsed.fault.rule !== 'key-type' || policy.server.host_keys.length > 0)
       problems.push(
         error(
           parsed.fault.rule,
@@ -29,7 +29,7 @@ export function serverKeys({ policy, lock, serverHostKeys }: CompileInputs): {
   if (pinned.length > 0) {
     const known = new Set(pinned);
     const isNew = given.filter((line) => !known.has(line));
-    if (policy.server.host_keys.length > 0) return { keys: given, problems };
+    if (policy.server.host_keys.length > 0 && given.length > 0) return { keys: given, problems };
     if (isNew.length > 0) {
       problems.push(
         error(

@@ -13,7 +13,10 @@ export interface Candidate {
   locked: LockedHost | undefined;
 }
 
-/** Every key that more than one ID shows, with those IDs; a pinned key counts for the ID it is pinned to. */
+/**
+ * Every key that more than one ID shows, with those IDs. Of a host of the lock only the pinned key counts: else one
+ * host could keep newcomers out by publishing their keys.
+ */
 function sharedKeys(candidates: readonly Candidate[], lock: Lock): Map<string, string[]> {
   const owners = new Map<string, Set<string>>();
   const add = (key: string, minionId: string): void => {
@@ -21,8 +24,9 @@ function sharedKeys(candidates: readonly Candidate[], lock: Lock): Map<string, s
     if (known === undefined) owners.set(key, new Set([minionId]));
     else known.add(minionId);
   };
-  for (const { minionId, published } of candidates)
-    if (published.kind === 'key') add(published.line, minionId);
+  for (const { minionId, published, locked } of candidates) {
+    if (published.kind === 'key' && locked === undefined) add(published.line, minionId);
+  }
   for (const [minionId, { key }] of lock.hosts) add(key, minionId);
   return new Map([...owners].filter(([, ids]) => ids.size > 1).map(([key, ids]) => [key, [...ids].sort()]));
 }
@@ -155,7 +159,8 @@ export class HostSettler {
     const twin = this.#twin(minionId, line);
     if (twin !== undefined) {
       this.problems.push(twin);
-      return { kind: 'refused', why: twin.what };
+      // The others' IDs are not for this minion's pillar; the problem names them to the owner.
+      return { kind: 'refused', why: 'it shows the push key of another minion' };
     }
     const given = this.#book.give(minionId, line);
     if (given === undefined) {

@@ -1,6 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import {
   closeSync,
+  constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -10,7 +13,6 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -46,12 +48,15 @@ function readSome(descriptor: number, into: Buffer): number {
   }
 }
 
-function readDescriptor(descriptor: number, maxBytes: number): TextRead {
+const readNow = (descriptor: number, into: Buffer): number =>
+  readSync(descriptor, into, 0, into.length, null);
+
+function readDescriptor(descriptor: number, maxBytes: number, read: typeof readNow): TextRead {
   const chunks: Buffer[] = [];
   let total = 0;
   while (total <= maxBytes) {
     const chunk = Buffer.allocUnsafe(1 << 20);
-    const count = readSome(descriptor, chunk);
+    const count = read(descriptor, chunk);
     if (count === 0) break;
     chunks.push(chunk.subarray(0, count));
     total += count;
@@ -61,10 +66,16 @@ function readDescriptor(descriptor: number, maxBytes: number): TextRead {
 
 function readText(path: string, maxBytes: number): TextRead {
   try {
-    const found = statSync(path);
-    if (!found.isFile()) return { fault: 'not a regular file' };
-    if (found.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
-    return decode(readFileSync(path), maxBytes);
+    // Looked at once it is open: a path may lead elsewhere by the time it is read.
+    const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = fstatSync(descriptor);
+      if (!found.isFile()) return { fault: 'not a regular file' };
+      if (found.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
+      return readDescriptor(descriptor, maxBytes, readNow);
+    } finally {
+      closeSync(descriptor);
+    }
   } catch (thrown) {
     if (isErrno(thrown) && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR')) return { absent: true };
     return { fault: reason(thrown) };
@@ -113,13 +124,18 @@ function replaceFile(path: string, text: string): string | undefined {
   }
 }
 
+/** A file's text; what is no UTF-8 can never be what was compiled, and must not be read as if it were. */
+function compiledText(bytes: Buffer): string {
+  return isUtf8(bytes) ? bytes.toString('utf8') : `not UTF-8: ${bytes.toString('latin1')}`;
+}
+
 function readTree(folder: string): { tree: OutputTree } | { fault: string } {
   const tree = new Map<string, string>();
   const walk = (below: string): void => {
     for (const item of readdirSync(join(folder, below), { withFileTypes: true })) {
       const path = below === '' ? item.name : `${below}/${item.name}`;
       if (item.isDirectory()) walk(path);
-      else if (item.isFile()) tree.set(path, readFileSync(join(folder, path), 'utf8'));
+      else if (item.isFile()) tree.set(path, compiledText(readFileSync(join(folder, path))));
       else tree.set(path, '');
     }
   };
@@ -209,7 +225,7 @@ export const diskFiles: Files = {
   readText,
   readStandardInput: (maxBytes) => {
     try {
-      return readDescriptor(0, maxBytes);
+      return readDescriptor(0, maxBytes, readSome);
     } catch (thrown) {
       return { fault: reason(thrown) };
     }

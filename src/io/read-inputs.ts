@@ -1,10 +1,10 @@
 import { dirname, join } from 'node:path';
 import type { CompileInputs } from '../model/compile-inputs.ts';
 import { EMPTY_LOCK, type Lock } from '../model/lock.ts';
-import type { Policy } from '../model/policy.ts';
+import { type Policy, uidRanges } from '../model/policy.ts';
 import { error, hasErrors, type Problem, printable } from '../model/problem.ts';
 import { readAccepted, readRoles } from '../model/read-accepted.ts';
-import { readLock } from '../model/read-lock.ts';
+import { lockRangeProblems, readLock } from '../model/read-lock.ts';
 import { MAX_MINE_BYTES, readHostKeys, readMine } from '../model/read-mine.ts';
 import { readPolicy } from '../model/read-policy.ts';
 import { type RecipientFacts, recipientProblems } from '../model/recipient.ts';
@@ -72,6 +72,11 @@ async function recipients(policy: Policy, policyPath: string, files: Files): Pro
   for (const given of policy.offsite.recipient) {
     if (given.includes('-----BEGIN')) {
       found.push(...recipientProblems(await recipientFacts(given), { file: policyPath }));
+      continue;
+    }
+    if (given.startsWith('/') || given.split('/').includes('..')) {
+      const reason = `${printable(given)} lies outside the folder of the policy`;
+      found.push(...recipientProblems({ kind: 'unreadable', reason }, { file: policyPath }));
       continue;
     }
     const path = join(dirname(policyPath), given);
@@ -151,8 +156,14 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
     ...roles.problems,
     ...hostKeys.problems,
   );
+  const outside =
+    policy === undefined || lock.lock === undefined
+      ? []
+      : lockRangeProblems(lock.lock, uidRanges(policy), paths.lock);
+  problems.push(...outside);
   const blocked = hasErrors([
     ...loaded.problems,
+    ...outside,
     ...reader.problems,
     ...accepted.problems,
     ...roles.problems,

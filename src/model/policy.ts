@@ -131,6 +131,8 @@ const nodeSchema = z
   ])
   .prefault({ from: 'package' });
 
+const uidRange = z.tuple([z.int().min(1000), z.int().max(2_147_483_647)]);
+
 const hostRuleSchema = z.strictObject({
   match: matchList.optional().describe('Minion IDs as Salt globs (*, ?, [a-z]); one or a list.'),
   role: matchList.optional().describe('Roles from the roles file; an entry with match and role needs both.'),
@@ -169,10 +171,13 @@ export const policySchema = z.strictObject({
     .describe(
       'How accounts are made: Salt states of one host each, or sysusers.d and tmpfiles.d for all at once (hundreds of hosts and more).',
     ),
-  uid_range: z
-    .tuple([z.int().min(1000), z.int().max(2_147_483_647)])
+  uid_range: uidRange
     .default([20_000, 59_999])
     .describe("First and last uid for hosts' accounts on the backup server."),
+  former_uid_ranges: z
+    .array(uidRange)
+    .default([])
+    .describe('Ranges that uid_range once was: hosts of the lock keep their uids there.'),
   saltenv: saltName.default('base').describe('Salt environment of the emitted states.'),
   salt: z
     .strictObject({
@@ -244,6 +249,11 @@ export type NodePolicy = Policy['node'];
 export function pushKeyPath(policy: Policy): string {
   const folder = policy.push_key.use === 'root' ? '/root/.ssh' : '/etc/brinicle';
   return `${folder}/id_${policy.push_key.type}`;
+}
+
+/** Every range in which a host's uid may lie: the one that new uids are given from, then the former ones. */
+export function uidRanges(policy: Policy): [number, number][] {
+  return [policy.uid_range, ...policy.former_uid_ranges];
 }
 
 /** A matcher for the first entry of `hosts:` that fits a minion ID and its roles; gives the entry's index. */

@@ -3,7 +3,7 @@ import { LOCK_FORMAT, type Lock, type LockedHost, lockSchema } from './lock.ts';
 import { minionIdFault } from './minion-id.ts';
 import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
 import { schemaProblems } from './read-policy.ts';
-import { parseSshPublicKey } from './ssh-public-key.ts';
+import { keyLine, parseSshPublicKey } from './ssh-public-key.ts';
 import { readYaml } from './yaml-source.ts';
 
 /** The highest uid that useradd, limits.d and quotas all take. */
@@ -87,7 +87,7 @@ function hostProblems(
       found.push(error('lock-schema', where('uid'), `uid ${host.uid} is beyond ${MAX_UID}`, WHY, FIX));
     const key = parseSshPublicKey(host.key);
     if ('fault' in key) found.push(error('lock-key', where('key'), key.fault.what, key.fault.why, FIX));
-    else if (host.key !== `${key.key.type} ${key.key.blob}`)
+    else if (host.key !== keyLine(key.key))
       found.push(error('lock-key', where('key'), 'a key with a comment or a line end', WHY, FIX));
   }
   return found;
@@ -145,10 +145,10 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
   ];
   (parsed.data.server?.host_keys ?? []).forEach((line, index) => {
     const key = parseSshPublicKey(line);
-    if ('fault' in key)
-      problems.push(
-        error('lock-key', { at: locate(['server', 'host_keys', index]) }, key.fault.what, key.fault.why, FIX),
-      );
+    const at = locate(['server', 'host_keys', index]);
+    if ('fault' in key) problems.push(error('lock-key', { at }, key.fault.what, key.fault.why, FIX));
+    else if (line !== keyLine(key.key))
+      problems.push(error('lock-key', { at }, 'a key with a comment or a line end', WHY, FIX));
   });
   const server = parsed.data.server;
   const serverFault = server === undefined ? undefined : minionIdFault(server.name);
@@ -170,4 +170,26 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
     },
     problems: [],
   };
+}
+
+/** Hosts of the lock whose uid lies in no range of the policy: limits and quota would strike an account that is not theirs. */
+export function lockRangeProblems(
+  lock: Lock,
+  ranges: readonly (readonly [number, number])[],
+  file: string,
+): Problem[] {
+  const found: Problem[] = [];
+  for (const [minionId, { uid }] of lock.hosts) {
+    if (ranges.some(([low, high]) => uid >= low && uid <= high)) continue;
+    found.push(
+      error(
+        'uid-range',
+        { at: { file }, host: printable(minionId) },
+        `its uid ${uid} in the lock lies outside uid_range`,
+        'it may be the account of somebody else on the backup server',
+        'restore the line from git; if uid_range was changed, add what it was to former_uid_ranges',
+      ),
+    );
+  }
+  return found;
 }

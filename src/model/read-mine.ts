@@ -12,6 +12,9 @@ export type Mine = ReadonlyMap<string, MineEntry>;
 /** The longest mine that is read, in bytes: a hundred thousand hosts take about a sixth of it. */
 export const MAX_MINE_BYTES = 128 * 2 ** 20;
 
+/** Users and files of one entry, more than any machine publishes. */
+const MAX_FILES = 1000;
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -24,22 +27,67 @@ function entry(value: unknown): MineEntry {
       kind: 'unreadable',
       what: `its entry is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}`,
     };
+  return usersOf(value);
+}
+
+/** The files of every user in one entry. It is read key by key, since a minion may have made it huge. */
+function usersOf(value: Record<string, unknown>): MineEntry {
   const users = new Map<string, Map<string, string>>();
-  for (const [user, files] of Object.entries(value)) {
-    if (!isObject(files))
+  let files = 0;
+  for (const user in value) {
+    const given = value[user];
+    if (!isObject(given))
       return {
         kind: 'unreadable',
         what: `what it says of user ${printable(user, 40)} is no mapping of files`,
       };
     const keys = new Map<string, string>();
-    for (const [name, text] of Object.entries(files)) {
+    for (const name in given) {
+      const text = given[name];
       if (typeof text !== 'string')
         return { kind: 'unreadable', what: `its file ${printable(name, 40)} is no text` };
+      if (++files > MAX_FILES) break;
       keys.set(name, text);
     }
     users.set(user, keys);
+    if (files > MAX_FILES || users.size > MAX_FILES)
+      return { kind: 'unreadable', what: `it names more than ${MAX_FILES} users or files` };
   }
   return users.size === 0 ? { kind: 'nothing' } : { kind: 'keys', users };
+}
+
+/** Where a JSON string ends that begins at `start`. Not by a regular expression: one minion may publish 100 MB. */
+function stringEnd(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let slashes = 0;
+    while (text[end - 1 - slashes] === '\\') slashes++;
+    if (slashes % 2 === 0) return end;
+  }
+  return text.length;
+}
+
+/** Keys that the outermost object of a sound JSON text has more than once, which JSON.parse does not tell. */
+function repeatedIds(text: string): string[] {
+  const seen = new Set<string>();
+  const twice = new Set<string>();
+  const token = /["[\]{}]/g;
+  const colon = /\s*:/y;
+  let level = 0;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const [found] = match;
+    if (found === '{' || found === '[') level++;
+    else if (found === '}' || found === ']') level--;
+    else {
+      const end = stringEnd(text, match.index) + 1;
+      token.lastIndex = end;
+      colon.lastIndex = end;
+      if (level !== 1 || !colon.test(text)) continue;
+      const key = String(JSON.parse(text.slice(match.index, end)));
+      if (seen.has(key)) twice.add(key);
+      seen.add(key);
+    }
+  }
+  return [...twice];
 }
 
 /** How many objects lie in each other at most, looking no deeper than `limit`. */
@@ -95,7 +143,7 @@ function unwrap(
       ],
     };
   }
-  if (filled.length > 0 && filled.every((value) => depth(value, 4) === 3)) {
+  if (values.length === 1 && filled.every((value) => depth(value, 4) === 3) && filled.length === 1) {
     // Taking the level off would let a lone minion publish entries for IDs that are not its own.
     return {
       tree: {},
@@ -159,6 +207,20 @@ export function readMine(
           `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
         ),
       ],
+    };
+  }
+  const twice = repeatedIds(text);
+  if (twice.length > 0) {
+    return {
+      problems: twice.map((minionId) =>
+        error(
+          'mine-shape',
+          { at: { file }, host: printable(minionId) },
+          'it is in the file twice',
+          'the last entry would count, and a reviewer may read the first',
+          `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+        ),
+      ),
     };
   }
   const { tree, problems } = unwrap(parsed, functionName, file);

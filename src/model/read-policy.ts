@@ -56,12 +56,65 @@ const FORBIDDEN_ROOTS = [
   '/sys',
   '/tmp',
   '/usr',
-  '/var/run',
-  '/var/tmp',
+  '/opt',
+  '/var',
   '/home',
+  '/srv/salt',
+  '/srv/pillar',
 ];
 
+/** Folders of the system below which there is room for ours. */
+const OURS = ['/opt/brinicle', '/var/lib/brinicle', '/var/backups/brinicle'];
+
+/** Where anybody may put a file: what root runs must not lie there. */
+const ANYBODYS = ['/tmp', '/var/tmp', '/home', '/dev', '/run', '/proc', '/sys', '/mnt', '/media'];
+
 const inside = (path: string, folder: string): boolean => path === folder || path.startsWith(`${folder}/`);
+
+function nodePathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const { node } = policy;
+  if (node.from === 'archive') {
+    const apart = ['/opt/', '/usr/local/lib/'].some((folder) => node.into.startsWith(folder));
+    if (apart) return [];
+    return [
+      error(
+        'policy-path',
+        { at: locate(['node', 'into']) },
+        `node.into is ${node.into}`,
+        'an archive is unpacked there over what is there already',
+        'choose a folder of its own such as /opt/brinicle/node',
+      ),
+    ];
+  }
+  const open = ANYBODYS.find((folder) => inside(node.path, folder));
+  if (open === undefined) return [];
+  return [
+    error(
+      'policy-path',
+      { at: locate(['node', 'path']) },
+      `node.path is ${node.path}`,
+      `root's cron runs it, and others than root may write below ${open}`,
+      'install Node.js where only root writes, such as /usr/bin or /opt',
+    ),
+  ];
+}
+
+function programFault(program: string): { why: string; fix: string } | undefined {
+  if (!inside(program, '/usr/local') && !inside(program, '/opt')) {
+    return {
+      why: 'elsewhere it could replace a program of the system',
+      fix: 'choose a path below /usr/local or /opt',
+    };
+  }
+  if (inside('/usr/local/lib/brinicle', program) || inside(program, '/usr/local/lib/brinicle')) {
+    return { why: 'its own files lie there', fix: 'choose a path such as /usr/local/sbin/brinicle-snap' };
+  }
+  if (/\/(brinicle[^/]*|snap)$/.test(program)) return undefined;
+  return {
+    why: 'under that name it could take the place of another program',
+    fix: 'choose a name that begins with brinicle, or snap',
+  };
+}
 
 function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
   const found: Problem[] = [];
@@ -73,7 +126,8 @@ function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => 
     ['jails', jails],
     ['archive', archive],
   ] as const) {
-    const root = FORBIDDEN_ROOTS.find((folder) => inside(path, folder));
+    const ours = OURS.some((folder) => inside(path, folder));
+    const root = ours ? undefined : FORBIDDEN_ROOTS.find((folder) => inside(path, folder));
     if (root !== undefined || path.lastIndexOf('/') === 0) {
       refuse(
         ['server', key],
@@ -93,25 +147,9 @@ function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => 
       'choose two folders beside each other',
     );
   }
-  if (!inside(policy.program, '/usr/local') && !inside(policy.program, '/opt')) {
-    refuse(
-      ['program'],
-      `program is ${policy.program}`,
-      'elsewhere it could replace a program of the system',
-      'choose a path below /usr/local or /opt',
-    );
-  }
-  if (
-    inside('/usr/local/lib/brinicle', policy.program) ||
-    inside(policy.program, '/usr/local/lib/brinicle')
-  ) {
-    refuse(
-      ['program'],
-      `program is ${policy.program}`,
-      'its own files lie there',
-      'choose a path such as /usr/local/sbin/brinicle-snap',
-    );
-  }
+  found.push(...nodePathProblems(policy, locate));
+  const fault = programFault(policy.program);
+  if (fault !== undefined) refuse(['program'], `program is ${policy.program}`, fault.why, fault.fix);
   return found;
 }
 

@@ -16,6 +16,9 @@ export interface YamlFault {
 
 const MAX_DEPTH = 64;
 
+/** What lets a text be read as something else than it is shown as: control and bidi characters, a lone CR. */
+const HIDDEN = /(?!^\ufeff)[\p{Cf}\p{Zl}\p{Zp}]|(?![\t\n\r])\p{Cc}|\r(?!\n)/u;
+
 function lineFinder(text: string): (offset: number) => number {
   const starts = [0];
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
@@ -103,6 +106,12 @@ function indexPaths(
  * index is made only when a problem asks for a place.
  */
 export function readYaml(text: string, file: string): { source: YamlSource } | { fault: YamlFault } {
+  const hidden = HIDDEN.exec(text);
+  if (hidden !== null) {
+    const code = (hidden[0].codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    const reason = `it holds U+${code}, which a reviewer does not see`;
+    return { fault: { reason, at: { file, line: lineFinder(text)(hidden.index) } } };
+  }
   let value: unknown;
   try {
     value = load(text, { schema: CORE_SCHEMA, filename: file, maxDepth: MAX_DEPTH, maxAliases: 100 });

@@ -21,7 +21,9 @@ brinicle-node-installed:
     - source: {{ node.get('source') | tojson }}
     - source_hash: {{ ('sha256=' ~ node.get('sha256')) | tojson }}
     - source_hash_update: True
-    - options: '--strip-components=1'
+    - options: '--strip-components=1 --no-same-owner'
+    - user: root
+    - group: root
     - enforce_toplevel: False
     - require:
       - test: brinicle-node-pillar

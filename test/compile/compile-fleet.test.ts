@@ -217,13 +217,16 @@ describe('uids', () => {
     expect(outcome(compiled).rules).toEqual([]);
   });
 
-  test('that were given before the range moved are limited too', () => {
+  test('that were given before the range moved are limited too, by former_uid_ranges', () => {
     const compiled = compileFleet(
-      sampleInputs(three, { lock: first.lock, policy: samplePolicy('uid_range: [300000, 300009]\n') }),
+      sampleInputs(three, {
+        lock: first.lock,
+        policy: samplePolicy('uid_range: [300000, 300009]\nformer_uid_ranges: [[20000, 59999]]\n'),
+      }),
     );
     const limits = compiled.tree.get('states/brinicle/files/limits.conf') ?? '';
     expect(limits).toContain('300000:300009 hard nproc 6');
-    expect(limits).toContain('20000:20002 hard nproc 6');
+    expect(limits).toContain('20000:59999 hard nproc 6');
   });
 });
 

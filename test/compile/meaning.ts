@@ -40,6 +40,12 @@ function statesOf(parsed: Data, wanted: string): Map<string, Data> {
   return found;
 }
 
+/** The line of authorized_keys without its forced command, which test/integration tries on a real sshd. */
+const withoutCommand = (line: unknown): unknown =>
+  typeof line === 'string'
+    ? line.replace(/^restrict,command="internal-sftp [a-z0-9 ,/-]+" /, 'restrict ')
+    : line;
+
 /** Reads the parsed `jails.sls` as Salt would, account by account. */
 export function meaningOf(parsed: unknown): AccountMeaning[] {
   if (!isData(parsed)) throw new Error('jails.sls is no mapping');
@@ -56,7 +62,7 @@ export function meaningOf(parsed: unknown): AccountMeaning[] {
         uid: user['uid'],
         gid: user['gid'],
         groupGid: groups.get(account)?.['gid'],
-        key: absent.has(keyFile) ? null : keys.get(keyFile)?.['contents'],
+        key: absent.has(keyFile) ? null : withoutCommand(keys.get(keyFile)?.['contents']),
         keyFile: absent.has(keyFile) !== keys.has(keyFile) ? keyFile : undefined,
         folders: folders.filter((path) => `${path}/`.includes(`/${account}/`)).sort(),
       };

@@ -8,7 +8,7 @@ const first = compileFleet(sampleInputs(mine));
 
 describe('a plan says per host what a compile does, and why', () => {
   test('from nothing, every host is added and every file created', () => {
-    const plan = planChanges(new Map(), first.tree, first.fleet);
+    const plan = planChanges(new Map(), first.tree, first.fleet, 'backup1');
     expect(plan.hosts).toEqual([
       { minionId: 'db1', action: 'add', reasons: ['account bk-db1, uid 20000', 'hosts: entry 1'] },
       { minionId: 'web1', action: 'add', reasons: ['account bk-web1, uid 20001', 'hosts: entry 1'] },
@@ -18,7 +18,7 @@ describe('a plan says per host what a compile does, and why', () => {
   });
 
   test('made twice, the second one does nothing', () => {
-    const plan = planChanges(first.tree, first.tree, first.fleet);
+    const plan = planChanges(first.tree, first.tree, first.fleet, 'backup1');
     expect(plan.hosts.map(({ action }) => action)).toEqual(['keep', 'keep']);
     expect(plan.files).toEqual([]);
   });
@@ -26,8 +26,8 @@ describe('a plan says per host what a compile does, and why', () => {
   test('a change of the policy is told by its key, with old and new value', () => {
     const policy = samplePolicy("hosts:\n  - match: 'db*'\n    include: [/etc]\n  - match: '*'\n");
     const after = compileFleet(sampleInputs(mine, { lock: first.lock, policy }));
-    expect(planChanges(first.tree, after.tree, after.fleet).hosts).toEqual([
-      { minionId: 'db1', action: 'change', reasons: ['host.include: ["/"] → ["/etc"]'] },
+    expect(planChanges(first.tree, after.tree, after.fleet, 'backup1').hosts).toEqual([
+      { minionId: 'db1', action: 'change', reasons: ['+ host.include "/etc"', '- host.include "/"'] },
       { minionId: 'web1', action: 'keep', reasons: [] },
     ]);
   });
@@ -40,14 +40,14 @@ describe('a plan says per host what a compile does, and why', () => {
     const policy = samplePolicy("skip: ['db1']\n");
     const given = { ...mine, new1: {}, '-x': entry(5) };
     const after = compileFleet(sampleInputs(given, { policy, lock: { ...first.lock, hosts } }));
-    const plan = planChanges(first.tree, after.tree, after.fleet);
+    const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
     expect(plan.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
       '-x refuse',
-      'db1 skip',
+      'db1 retire',
       'new1 wait',
       'web1 retire',
     ]);
-    const again = planChanges(after.tree, after.tree, after.fleet);
+    const again = planChanges(after.tree, after.tree, after.fleet, 'backup1');
     expect(again.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
       '-x refuse',
       'db1 skip',
@@ -58,8 +58,53 @@ describe('a plan says per host what a compile does, and why', () => {
 
   test('a file that nothing compiles to any more is removed', () => {
     const before = new Map([...first.tree, ['pillar/hosts/00/gone.json', '{}']]);
-    expect(planChanges(before, first.tree, first.fleet).files).toEqual([
+    expect(planChanges(before, first.tree, first.fleet, 'backup1').files).toEqual([
       { path: 'pillar/hosts/00/gone.json', action: 'remove' },
     ]);
+  });
+
+  test('a host whose line was taken out of the lock is named, since its uid could be given to another', () => {
+    const hosts = new Map([...first.lock.hosts].filter(([minionId]) => minionId !== 'web1'));
+    const after = compileFleet(sampleInputs({ db1: entry(1) }, { lock: { ...first.lock, hosts } }));
+    const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
+    expect(plan.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
+      'db1 keep',
+      'web1 drop',
+    ]);
+  });
+
+  test('a uid that moves is told', () => {
+    const hosts = new Map(
+      [...first.lock.hosts].map(([minionId, host]) => [minionId, { ...host, uid: host.uid + 7 }]),
+    );
+    const after = compileFleet(sampleInputs(mine, { lock: { ...first.lock, hosts } }));
+    const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
+    expect(plan.hosts).toContainEqual({
+      minionId: 'bk-web1',
+      action: 'change',
+      reasons: ['uid: 20001 → 20008'],
+    });
+  });
+
+  test('what changes for the backup server is told item by item', () => {
+    const policy = samplePolicy('cron: {hours: [4]}\n');
+    const after = compileFleet(
+      sampleInputs(mine, {
+        lock: first.lock,
+        policy: { ...policy, server: { ...policy.server, archive: '/data/archive' } },
+      }),
+    );
+    const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
+    expect(plan.hosts.find(({ minionId }) => minionId === 'backup1')?.reasons).toEqual([
+      'server.archive: "/srv/brinicle/archive" → "/data/archive"',
+    ]);
+  });
+
+  test('a tampered file of the output neither ends the plan nor reaches the terminal', () => {
+    const [path] = [...first.tree.keys()].filter((name) => name.startsWith('pillar/hosts/'));
+    const nested = `{"minion":"db1","brinicle":{"account":1,"\\u001b[2J\\u202e":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}}`;
+    const before = new Map(first.tree).set(path ?? '', nested);
+    const plan = planChanges(before, first.tree, first.fleet, 'backup1');
+    expect(JSON.stringify(plan)).not.toMatch(/\\u001b|\u202e/);
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PUSH_COMMAND } from '../../src/compile/emit/push-command.ts';
 import type { SaltRelease } from '../throwaway/base.ts';
 import { ThrowawayRoot } from '../throwaway/root.ts';
 import { CompiledFleet, newKeyPair } from './compiled-fleet.ts';
@@ -82,7 +83,7 @@ export function proveGeneratedStates(salt: SaltRelease): void {
       const account = states.fleet.account(minionId);
       expect(byStates).toContain(`${JAILS}/${account}/inbox d 1730 0:`);
       expect(byStates).toContain(
-        `${account}: restrict ${states.fleet.keys.get(minionId)?.public.split(' ').slice(0, 2).join(' ')}`,
+        `${account}: restrict,command="${PUSH_COMMAND}" ${states.fleet.keys.get(minionId)?.public.split(' ').slice(0, 2).join(' ')}`,
       );
     }
     expect(byBulk).toBe(byStates);
@@ -159,6 +160,40 @@ rm ${KEYS}/${web}`;
       expect(changes).not.toContain(fleet.account('db_1'));
       const keyFile = await root.readFile(`${KEYS}/${fleet.account('web1')}`);
       expect(keyFile).toContain(pair.public.split(' ')[1]);
+    });
+  });
+
+  test('a key file that nobody compiled is removed', async () => {
+    await both(async ({ root }) => {
+      await root.writeFile(
+        `${KEYS}/bk-left-behind`,
+        'ssh-ed25519 AAAA a line that was taken out of the lock',
+      );
+      const run = await applyStates(root, server);
+      expectSound(run);
+      expect(changedStates(run)).toEqual(['brinicle-access: {"bk-left-behind":"key file removed"}']);
+      expect(await root.exists(`${KEYS}/bk-left-behind`)).toBe(false);
+    });
+  });
+
+  test('a session that began with a key that is gone is ended, and one of a present key goes on', async () => {
+    await both(async ({ fleet, root }) => {
+      const lingering = async (minionId: string): Promise<string> => {
+        const account = fleet.account(minionId);
+        const start = `setpriv --reuid=${account} --regid=${account} --clear-groups sleep 600 >/dev/null 2>&1 & echo $!`;
+        return (await root.mustExec(['sh', '-c', start])).stdout.trim();
+      };
+      await root.mustExec(['sh', '-c', `sleep 2`]);
+      const [ended, kept] = [await lingering('web1'), await lingering('Mail.example.test')];
+      await root.mustExec(['sh', '-c', `sleep 1; touch ${KEYS}/${fleet.account('web1')}`]);
+      const run = await applyStates(root, server);
+      expectSound(run);
+      expect(changedStates(run)).toEqual([`brinicle-access: {"${fleet.account('web1')}":"sessions ended"}`]);
+      expect([await root.exists(`/proc/${ended}/exe`), await root.exists(`/proc/${kept}/exe`)]).toEqual([
+        false,
+        true,
+      ]);
+      await root.mustExec(['kill', kept]);
     });
   });
 

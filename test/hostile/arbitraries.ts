@@ -124,7 +124,7 @@ const entry: fc.Arbitrary<unknown> = fc.oneof(
 
 /** The text of a mine that is nearly right: what hostile minions could make of it. */
 export const nearlyMine: fc.Arbitrary<string> = fc
-  .array(fc.tuple(minionId, entry), { maxLength: 12 })
+  .uniqueArray(fc.tuple(minionId, entry), { maxLength: 12, selector: ([id]) => id })
   .map(
     (hosts) =>
       `{${hosts.map(([id, value]) => `${JSON.stringify(id)}: ${JSON.stringify(value)}`).join(', ')}}`,

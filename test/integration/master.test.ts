@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pillarFile } from '../../src/compile/emit/pillar.ts';
 import { backupMinute } from '../../src/model/backup-minute.ts';
 import { CompiledFleet } from '../fleet/compiled-fleet.ts';
 import { OUTPUT_IN_ROOT, type StateResult } from '../fleet/masterless.ts';
@@ -13,12 +13,6 @@ skip: ['skipped*']
 `;
 
 const suite = await requireOrSkip('Salt master');
-
-/** A file of the compiled pillar for a minion. */
-function pillarFile(minionId: string): string {
-  const digest = createHash('sha256').update(minionId).digest('hex');
-  return `${OUTPUT_IN_ROOT}/pillar/hosts/${digest.slice(0, 2)}/${digest}.json`;
-}
 
 const failed = (states: readonly StateResult[]): string[] =>
   states.filter(({ result }) => result !== true).map(({ id, comment }) => `${id}: ${comment}`);
@@ -121,6 +115,11 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
   test("leaves the user's modules, runners, reactor and top file at work", async () => {
     expect(await salt.run('salt.cmd', 'user_speech.word')).toBe('spoken by the user');
     expect(await salt.run('user_run.word')).toBe('run by the user');
+    const extensions = ['find', '/srv/user-extensions', '-name', '*.py'];
+    expect((await root.mustExec(extensions)).stdout.trim().split('\n').sort()).toEqual([
+      '/srv/user-extensions/pillar/user_words.py',
+      '/srv/user-extensions/tops/user_tops.py',
+    ]);
     await salt.run('event.send', 'user/wish');
     await expect.poll(() => root.exists('/srv/user-wish'), { timeout: 20_000, interval: 500 }).toBe(true);
   });
@@ -191,7 +190,7 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
     }
   }
 
-  const [web, backup] = [pillarFile('web1'), pillarFile('backup1')];
+  const [web, backup] = ['web1', 'backup1'].map((id) => `${OUTPUT_IN_ROOT}/pillar/${pillarFile(id)}`);
   const module = `${OUTPUT_IN_ROOT}/states/_pillar/brinicle.py`;
   const faults: [string, string, RegExp][] = [
     [

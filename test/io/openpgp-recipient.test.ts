@@ -142,7 +142,7 @@ describe('a recipient that could lose the ice is refused', () => {
     expect(await whatOf(armored(ended))).toContain('ends on 2021-01-01');
   });
 
-  const made: [string, Parameters<typeof generateKey>[0], string][] = [
+  const made: [string, Omit<Parameters<typeof generateKey>[0], 'format'>, string][] = [
     ['a curve of the new format', { type: 'curve25519', userIDs: { name: 'a' } }, 'uses ed25519 and x25519'],
     [
       'version 6',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Lock } from '../../src/model/lock.ts';
-import { readLock } from '../../src/model/read-lock.ts';
+import { lockRangeProblems, readLock } from '../../src/model/read-lock.ts';
 import { lockText } from '../../src/model/write-lock.ts';
 import { ed25519Line } from './wire-key.ts';
 
@@ -131,4 +131,18 @@ describe('fleet.lock.yaml', () => {
       'lock-duplicate-uid fleet.lock.yaml:14 old',
     ]);
   });
+});
+
+test('a uid of the lock that lies in no range of the policy is told: it may be somebody else’s account', () => {
+  expect(lockRangeProblems(lock, [[20_000, 59_999]], 'fleet.lock.yaml')).toEqual([]);
+  expect(
+    lockRangeProblems(
+      lock,
+      [
+        [30_000, 59_999],
+        [20_001, 20_002],
+      ],
+      'fleet.lock.yaml',
+    ),
+  ).toMatchObject([{ rule: 'uid-range', severity: 'error', host: 'db1' }]);
 });

@@ -130,6 +130,23 @@ describe('what is no mine says so in its own words', () => {
   });
 });
 
+describe('an ID that stands in the file twice', () => {
+  test.each([
+    ['plain', '{"a": {}, "b": {}, "a": {}}', ['a']],
+    ['spelled in two ways', '{"a": {}, "\\u0061" : {}}', ['a']],
+    ['with quotes, slashes and brackets in it', '{"a\\\\\\"}{": 1, "a\\\\\\"}{": 2}', ['a\\"}{']],
+  ])('%s, is told, and nothing is read', (_name, text, hosts) => {
+    const { mine, problems } = readMine(text, FILE, 'ssh.user_keys');
+    expect(mine).toBeUndefined();
+    expect(problems.map(({ rule, host }) => [rule, host])).toEqual(hosts.map((host) => ['mine-shape', host]));
+  });
+
+  test('is not one that another’s entry names', () => {
+    const text = '{"a": {"b": {"a": "\\"a\\": {}, \\\\"}}, "b": {"a": {}, "b": {}}, "c": ["a", "a"]}';
+    expect(readMine(text, FILE, 'ssh.user_keys').problems).toEqual([]);
+  });
+});
+
 describe('the backup server’s host keys', () => {
   const keys = { 'rsa.pub': 'b', 'ed25519.pub': 'a' };
   test('are read flat, as ssh.host_keys has them, in the order of their files', () => {

@@ -29,6 +29,7 @@ describe('brinicle.yaml', () => {
       skip: [],
       accounts: 'states',
       uid_range: [20_000, 59_999],
+      former_uid_ranges: [],
       saltenv: 'base',
       salt: { output: '/srv/brinicle/out', top: 'lines' },
       node: { from: 'package', package: 'nodejs', path: '/usr/bin/node' },
@@ -109,7 +110,7 @@ describe('a path that Brinicle must not write to', () => {
       ['policy-schema:7'],
     ],
   ])('%s', (_name, text, problems) => {
-    expect(told(text)).toEqual(problems);
+    expect([...new Set(told(text))]).toEqual(problems);
   });
 });
 
@@ -133,6 +134,8 @@ describe('a value that would break what is emitted', () => {
     ['no number', `${LEAST}uid_range: [.nan, .inf]\n`, ['policy-schema:5', 'policy-schema:5']],
     ['a key twice', `${LEAST}skip: []\nskip: [a]\n`, ['policy-syntax:6']],
     ['a tag', `${LEAST}skip: !!python/name:os.system\n`, ['policy-syntax:5']],
+    ['a character that a reviewer does not see', `${LEAST}skip: ['a\u202eb']\n`, ['policy-syntax:5']],
+    ['a carriage return alone', `${LEAST}# x\rstrict: true\n`, ['policy-syntax:5']],
     ['two documents', `${LEAST}---\n${LEAST}`, ['policy-syntax:undefined']],
     ['65 levels', `${LEAST}skip: ${'['.repeat(65)}\n`, ['policy-syntax:5']],
     ['a key of JavaScript’s', `${LEAST}constructor: 1\n`, ['policy-schema:5']],

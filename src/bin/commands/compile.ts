@@ -86,7 +86,7 @@ async function run(mode: CompileMode, options: FleetOptions, files: Files): Prom
       ],
     };
   }
-  const plan = planChanges(before.tree, compiled.tree, compiled.fleet);
+  const plan = planChanges(before.tree, compiled.tree, compiled.fleet, read.inputs.policy.server.name);
   problems.push(...foreignFiles(before.tree, compiled.tree, folder));
   if (mode === 'check') {
     const lockNow = files.readText(paths.lock, Number.MAX_SAFE_INTEGER);

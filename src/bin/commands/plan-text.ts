@@ -7,6 +7,7 @@ const MARK: Record<HostAction, string> = {
   keep: '=',
   refuse: '!',
   retire: '-',
+  drop: '#',
   wait: '?',
   skip: '.',
 };
@@ -15,7 +16,8 @@ const WORD: Record<HostAction, string> = {
   change: 'changed',
   keep: 'unchanged',
   refuse: 'refused',
-  retire: 'retired',
+  retire: 'shut out',
+  drop: 'DROPPED',
   wait: 'waiting',
   skip: 'skipped',
 };
@@ -32,6 +34,10 @@ export function planText(plan: Plan): string {
   const sums = (Object.keys(WORD) as HostAction[])
     .filter((action) => counts.has(action))
     .map((action) => `${counts.get(action)} ${WORD[action]}`);
+  const shared = plan.files.filter(({ path }) => !path.startsWith('pillar/hosts/'));
+  if (plan.files.some(({ action }) => action !== 'create')) {
+    for (const { path, action } of shared) text += `  file ${action.padEnd(7)} ${printable(path)}\n`;
+  }
   const files = (['create', 'update', 'remove'] as const).map(
     (action) => `${plan.files.filter((step) => step.action === action).length} to ${action}`,
   );

@@ -1,5 +1,6 @@
 import type { Fleet } from '../../model/fleet.ts';
 import type { Policy } from '../../model/policy.ts';
+import { PUSH_COMMAND } from './push-command.ts';
 
 /** Where authorized_keys lie on the backup server: outside the jails, root's. */
 export const KEYS_FOLDER = '/etc/brinicle/keys';
@@ -36,6 +37,8 @@ export function jailAccounts(fleet: Fleet, policy: Policy): JailAccount[] {
               inodes: own.inodes ?? policy.server.quota.inodes,
             },
           };
-    return [{ minionId, account, uid, keyLine: `restrict ${key} ${account}`, ...quota }];
+    return [
+      { minionId, account, uid, keyLine: `restrict,command="${PUSH_COMMAND}" ${key} ${account}`, ...quota },
+    ];
   });
 }

@@ -59,7 +59,9 @@ function hostDataOf(fleet: Fleet, policy: Policy): (host: Host) => JsonObject {
   const serverUnknown = fleet.serverHostKeys.length === 0;
   return ({ minionId, standing }) => {
     if (standing.kind === 'retired') return { retired: true };
-    if (standing.kind === 'skipped') return { skipped: standing.why };
+    if (standing.kind === 'skipped') {
+      return standing.locked === undefined ? { skipped: standing.why } : { retired: true };
+    }
     if (standing.kind === 'waiting')
       return {
         error: `No push key of this minion is known yet (${standing.why}). This run makes and publishes one: run brinicle compile, then apply the states again.`,

@@ -2,13 +2,11 @@ import limitsTemplate from '../../../templates/limits.conf.njk';
 import sshdTemplate from '../../../templates/sshd.conf.njk';
 import sysusersTemplate from '../../../templates/sysusers.conf.njk';
 import tmpfilesTemplate from '../../../templates/tmpfiles.conf.njk';
-import type { Policy } from '../../model/policy.ts';
+import { type Policy, uidRanges } from '../../model/policy.ts';
 import { fillTemplate } from './fill-template.ts';
 import { HEADER } from './header.ts';
 import { type JailAccount, KEYS_FOLDER } from './jail-accounts.ts';
-
-const SFTP_REQUESTS =
-  'open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove';
+import { PUSH_COMMAND } from './push-command.ts';
 
 /** One directive of sshd_config, in sshd's spelling. */
 export interface SshdDirective {
@@ -22,8 +20,12 @@ export function jailDirectives(policy: Policy): SshdDirective[] {
     { name: 'ChrootDirectory', value: `${policy.server.jails}/%u` },
     { name: 'AuthorizedKeysFile', value: `${KEYS_FOLDER}/%u` },
     { name: 'AuthorizedKeysCommand', value: 'none' },
+    // A certificate of the administrator's own CA would need no key file.
+    { name: 'TrustedUserCAKeys', value: 'none' },
+    { name: 'AuthorizedPrincipalsFile', value: 'none' },
+    { name: 'AuthorizedPrincipalsCommand', value: 'none' },
     { name: 'AuthenticationMethods', value: 'publickey' },
-    { name: 'ForceCommand', value: `internal-sftp -u 0577 -d /inbox -p ${SFTP_REQUESTS}` },
+    { name: 'ForceCommand', value: PUSH_COMMAND },
     { name: 'DisableForwarding', value: 'yes' },
     { name: 'PermitTTY', value: 'no' },
     { name: 'PermitUserRC', value: 'no' },
@@ -44,23 +46,11 @@ export function sshdConf(policy: Policy): string {
   return fillTemplate(sshdTemplate, { directives: jailDirectives(policy) });
 }
 
-/** uid_range, and runs of the uids that were given before it was moved. */
-function uidRanges(accounts: readonly JailAccount[], [first, last]: Policy['uid_range']): [number, number][] {
-  const ranges: [number, number][] = [[first, last]];
-  const outside = accounts.map(({ uid }) => uid).filter((uid) => uid < first || uid > last);
-  for (const uid of outside.sort((a, b) => a - b)) {
-    const run = ranges.at(-1);
-    if (ranges.length > 1 && run !== undefined && run[1] + 1 === uid) run[1] = uid;
-    else ranges.push([uid, uid]);
-  }
-  return ranges;
-}
-
 /** limits.d for the uids of hosts. */
-export function limitsConf(accounts: readonly JailAccount[], policy: Policy): string {
+export function limitsConf(policy: Policy): string {
   const { limits } = policy.server;
   return fillTemplate(limitsTemplate, {
-    ranges: uidRanges(accounts, policy.uid_range).map((range) => range.join(':')),
+    ranges: uidRanges(policy).map((range) => range.join(':')),
     fileSizeKiB: Math.ceil(limits.file_size / 1024),
     openFiles: limits.open_files,
     processes: limits.processes,

@@ -1,4 +1,5 @@
 import pillarModule from '../../../salt/_pillar/brinicle.py';
+import accessModule from '../../../salt/_states/brinicle_access.py';
 import accountsModule from '../../../salt/_states/brinicle_accounts.py';
 import quotaModule from '../../../salt/_states/brinicle_quota.py';
 import sshdModule from '../../../salt/_states/brinicle_sshd.py';
@@ -34,6 +35,7 @@ const FIXED_STATES: Readonly<Record<string, string>> = {
 
 const SALT_MODULES: Readonly<Record<string, string>> = {
   '_pillar/brinicle.py': pillarModule,
+  '_states/brinicle_access.py': accessModule,
   '_states/brinicle_accounts.py': accountsModule,
   '_states/brinicle_quota.py': quotaModule,
   '_states/brinicle_sshd.py': sshdModule,
@@ -49,7 +51,7 @@ export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
     tree.set(`states/brinicle/${name}`, HASH_HEADER + text);
   tree.set('states/brinicle/jails.sls', jailsSls(accounts, policy));
   tree.set('states/brinicle/files/jails.json', jailsTable(accounts, policy));
-  tree.set('states/brinicle/files/limits.conf', limitsConf(accounts, policy));
+  tree.set('states/brinicle/files/limits.conf', limitsConf(policy));
   tree.set('states/brinicle/files/sshd.conf', sshdConf(policy));
   tree.set('states/brinicle/files/snap.cjs', `// ${HEADER}\n${snapPlaceholder}`);
   if (policy.accounts === 'bulk') {

@@ -140,6 +140,7 @@ export const MINES: readonly HostileCase[] = [
   ofEntry(
     'a hundred thousand users',
     Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`u${i}`, { k: 'x' }])),
+    'mine-shape',
   ),
   ofEntry('another host’s entry inside', { good: published(key) }, 'mine-shape'),
   {
@@ -186,9 +187,9 @@ export const MINES: readonly HostileCase[] = [
     rules: ['key-malformed'],
   },
   {
-    name: 'mine: a host twice',
+    name: 'mine: a host twice, of which JSON.parse would take the last',
     files: () => ({ 'mine.json': `{"bad": 7, "bad": {}, "${GOOD}": ${JSON.stringify(goodEntry)}}` }),
-    rules: [],
-    code: 0,
+    rules: ['mine-shape'],
+    nothingCompiles: true,
   },
 ];

@@ -3,7 +3,7 @@
 {%- if b.get('skipped') is string and not error %}
 brinicle-skipped:
   test.succeed_without_changes:
-    - comment: {{ ('Not backed up: ' ~ b.skipped) | tojson }}
+    - comment: {{ ('Not backed up: ' ~ b.skipped) | tojson(ensure_ascii=False) }}
 {%- elif b.get('retired') is sameas true and not error %}
 include:
   - brinicle.retired
@@ -14,6 +14,7 @@ include:
 include:
   - brinicle.server
 {%- else %}
+{#- Free text keeps its letters: libyaml refuses the escapes that tojson makes of those beyond U+FFFF. #}
 {#- No data: the key is made and published all the same, so that the next compile finds it; then the run fails. #}
 {%- if key %}
 include:
@@ -22,5 +23,5 @@ include:
 
 brinicle-pillar:
   test.fail_without_changes:
-    - comment: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. See its log, then run: salt-run saltutil.sync_pillar") | tojson }}
+    - comment: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. See its log, then run: salt-run saltutil.sync_pillar") | tojson(ensure_ascii=False) }}
 {%- endif %}

@@ -16,15 +16,24 @@ brinicle-bulk-absent:
       - /etc/sysusers.d/brinicle.conf
       - /etc/tmpfiles.d/brinicle.conf
 
-# db1.office.example.test
-brinicle-account-bk-db1-office-example-t-f68c4d6e:
+brinicle-groups:
   group.present:
-    - name: bk-db1-office-example-t-f68c4d6e
-    - gid: 20000
+    - names:
+      - bk-db1-office-example-t-f68c4d6e:
+        - gid: 20000
+      - bk-files1-office-exampl-8c9daa00:
+        - gid: 20001
+      - bk-mail1-office-example-71d0faa9:
+        - gid: 20002
+      - bk-shop1-office-example-2460785c:
+        - gid: 20003
+      - bk-web1-office-example-1ee92724:
+        - gid: 20004
+      - bk-web2-office-example-2311894f:
+        - gid: 20005
+
+brinicle-accounts:
   user.present:
-    - name: bk-db1-office-example-t-f68c4d6e
-    - uid: 20000
-    - gid: 20000
     - home: /
     - createhome: false
     - system: true
@@ -38,226 +47,95 @@ brinicle-account-bk-db1-office-example-t-f68c4d6e:
     - expire: -1
     - allow_uid_change: true
     - allow_gid_change: true
-brinicle-jail-bk-db1-office-example-t-f68c4d6e:
+    - names:
+      - bk-db1-office-example-t-f68c4d6e: # db1.office.example.test
+        - uid: 20000
+        - gid: 20000
+      - bk-files1-office-exampl-8c9daa00: # files1.office.example.test
+        - uid: 20001
+        - gid: 20001
+      - bk-mail1-office-example-71d0faa9: # mail1.office.example.test
+        - uid: 20002
+        - gid: 20002
+      - bk-shop1-office-example-2460785c: # shop1.office.example.test
+        - uid: 20003
+        - gid: 20003
+      - bk-web1-office-example-1ee92724: # web1.office.example.test
+        - uid: 20004
+        - gid: 20004
+      - bk-web2-office-example-2311894f: # web2.office.example.test
+        - uid: 20005
+        - gid: 20005
+
+brinicle-jails:
   file.directory:
     - user: root
-    - group: bk-db1-office-example-t-f68c4d6e
+    - mode: '0750'
     - names:
       - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e:
-        - mode: '0750'
-      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e/inbox:
-        - mode: '1730'
-      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e/status:
-        - mode: '0750'
-brinicle-key-bk-db1-office-example-t-f68c4d6e:
-  file.managed:
-    - name: /etc/brinicle/keys/bk-db1-office-example-t-f68c4d6e
-    - contents: restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpc9mdvUVLncKuP0qlTGPwE2tFrnmKQhMh5b1OOBXMD bk-db1-office-example-t-f68c4d6e
-    - user: root
-    - group: root
-    - mode: '0644'
-
-# files1.office.example.test
-brinicle-account-bk-files1-office-exampl-8c9daa00:
-  group.present:
-    - name: bk-files1-office-exampl-8c9daa00
-    - gid: 20001
-  user.present:
-    - name: bk-files1-office-exampl-8c9daa00
-    - uid: 20001
-    - gid: 20001
-    - home: /
-    - createhome: false
-    - system: true
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-    - inactdays: -1
-    - expire: -1
-    - allow_uid_change: true
-    - allow_gid_change: true
-brinicle-jail-bk-files1-office-exampl-8c9daa00:
-  file.directory:
-    - user: root
-    - group: bk-files1-office-exampl-8c9daa00
-    - names:
+        - group: bk-db1-office-example-t-f68c4d6e
       - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00:
-        - mode: '0750'
-      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00/inbox:
-        - mode: '1730'
-      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00/status:
-        - mode: '0750'
-brinicle-key-bk-files1-office-exampl-8c9daa00:
-  file.managed:
-    - name: /etc/brinicle/keys/bk-files1-office-exampl-8c9daa00
-    - contents: restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAb1megQ/jHrBO0nlWBejhuTdioj24nED3bsnaj7T7cB bk-files1-office-exampl-8c9daa00
-    - user: root
-    - group: root
-    - mode: '0644'
-
-# mail1.office.example.test
-brinicle-account-bk-mail1-office-example-71d0faa9:
-  group.present:
-    - name: bk-mail1-office-example-71d0faa9
-    - gid: 20002
-  user.present:
-    - name: bk-mail1-office-example-71d0faa9
-    - uid: 20002
-    - gid: 20002
-    - home: /
-    - createhome: false
-    - system: true
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-    - inactdays: -1
-    - expire: -1
-    - allow_uid_change: true
-    - allow_gid_change: true
-brinicle-jail-bk-mail1-office-example-71d0faa9:
-  file.directory:
-    - user: root
-    - group: bk-mail1-office-example-71d0faa9
-    - names:
+        - group: bk-files1-office-exampl-8c9daa00
       - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9:
-        - mode: '0750'
-      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9/inbox:
-        - mode: '1730'
-      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9/status:
-        - mode: '0750'
-brinicle-key-bk-mail1-office-example-71d0faa9:
-  file.managed:
-    - name: /etc/brinicle/keys/bk-mail1-office-example-71d0faa9
-    - contents: restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFzBXvIAVNah5yOmmnru8PwNSZkg+YyHfNDy5tqX+eJJ bk-mail1-office-example-71d0faa9
-    - user: root
-    - group: root
-    - mode: '0644'
-
-# shop1.office.example.test
-brinicle-account-bk-shop1-office-example-2460785c:
-  group.present:
-    - name: bk-shop1-office-example-2460785c
-    - gid: 20003
-  user.present:
-    - name: bk-shop1-office-example-2460785c
-    - uid: 20003
-    - gid: 20003
-    - home: /
-    - createhome: false
-    - system: true
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-    - inactdays: -1
-    - expire: -1
-    - allow_uid_change: true
-    - allow_gid_change: true
-brinicle-jail-bk-shop1-office-example-2460785c:
-  file.directory:
-    - user: root
-    - group: bk-shop1-office-example-2460785c
-    - names:
+        - group: bk-mail1-office-example-71d0faa9
       - /srv/brinicle/jails/bk-shop1-office-example-2460785c:
-        - mode: '0750'
-      - /srv/brinicle/jails/bk-shop1-office-example-2460785c/inbox:
-        - mode: '1730'
-      - /srv/brinicle/jails/bk-shop1-office-example-2460785c/status:
-        - mode: '0750'
-brinicle-key-bk-shop1-office-example-2460785c:
-  file.managed:
-    - name: /etc/brinicle/keys/bk-shop1-office-example-2460785c
-    - contents: restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGBRjIwUzv3VOYgwJSHS/VpqlGTQzdKEz9/GIvNqMhi4 bk-shop1-office-example-2460785c
-    - user: root
-    - group: root
-    - mode: '0644'
-
-# web1.office.example.test
-brinicle-account-bk-web1-office-example-1ee92724:
-  group.present:
-    - name: bk-web1-office-example-1ee92724
-    - gid: 20004
-  user.present:
-    - name: bk-web1-office-example-1ee92724
-    - uid: 20004
-    - gid: 20004
-    - home: /
-    - createhome: false
-    - system: true
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-    - inactdays: -1
-    - expire: -1
-    - allow_uid_change: true
-    - allow_gid_change: true
-brinicle-jail-bk-web1-office-example-1ee92724:
-  file.directory:
-    - user: root
-    - group: bk-web1-office-example-1ee92724
-    - names:
+        - group: bk-shop1-office-example-2460785c
       - /srv/brinicle/jails/bk-web1-office-example-1ee92724:
-        - mode: '0750'
-      - /srv/brinicle/jails/bk-web1-office-example-1ee92724/inbox:
-        - mode: '1730'
-      - /srv/brinicle/jails/bk-web1-office-example-1ee92724/status:
-        - mode: '0750'
-brinicle-key-bk-web1-office-example-1ee92724:
-  file.managed:
-    - name: /etc/brinicle/keys/bk-web1-office-example-1ee92724
-    - contents: restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPL+vFzvfgU270H5xSdA8gIeEEF3xSRTbpk3/qzUTjSQ bk-web1-office-example-1ee92724
-    - user: root
-    - group: root
-    - mode: '0644'
+        - group: bk-web1-office-example-1ee92724
+      - /srv/brinicle/jails/bk-web2-office-example-2311894f:
+        - group: bk-web2-office-example-2311894f
 
-# web2.office.example.test
-brinicle-account-bk-web2-office-example-2311894f:
-  group.present:
-    - name: bk-web2-office-example-2311894f
-    - gid: 20005
-  user.present:
-    - name: bk-web2-office-example-2311894f
-    - uid: 20005
-    - gid: 20005
-    - home: /
-    - createhome: false
-    - system: true
-    - shell: /usr/sbin/nologin
-    - fullname: Brinicle jail
-    - password: '*'
-    - mindays: -1
-    - maxdays: -1
-    - warndays: -1
-    - inactdays: -1
-    - expire: -1
-    - allow_uid_change: true
-    - allow_gid_change: true
-brinicle-jail-bk-web2-office-example-2311894f:
+brinicle-inboxes:
   file.directory:
     - user: root
-    - group: bk-web2-office-example-2311894f
+    - mode: '1730'
     - names:
-      - /srv/brinicle/jails/bk-web2-office-example-2311894f:
-        - mode: '0750'
+      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e/inbox:
+        - group: bk-db1-office-example-t-f68c4d6e
+      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00/inbox:
+        - group: bk-files1-office-exampl-8c9daa00
+      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9/inbox:
+        - group: bk-mail1-office-example-71d0faa9
+      - /srv/brinicle/jails/bk-shop1-office-example-2460785c/inbox:
+        - group: bk-shop1-office-example-2460785c
+      - /srv/brinicle/jails/bk-web1-office-example-1ee92724/inbox:
+        - group: bk-web1-office-example-1ee92724
       - /srv/brinicle/jails/bk-web2-office-example-2311894f/inbox:
-        - mode: '1730'
+        - group: bk-web2-office-example-2311894f
+
+brinicle-status:
+  file.directory:
+    - user: root
+    - mode: '0750'
+    - names:
+      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e/status:
+        - group: bk-db1-office-example-t-f68c4d6e
+      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00/status:
+        - group: bk-files1-office-exampl-8c9daa00
+      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9/status:
+        - group: bk-mail1-office-example-71d0faa9
+      - /srv/brinicle/jails/bk-shop1-office-example-2460785c/status:
+        - group: bk-shop1-office-example-2460785c
+      - /srv/brinicle/jails/bk-web1-office-example-1ee92724/status:
+        - group: bk-web1-office-example-1ee92724
       - /srv/brinicle/jails/bk-web2-office-example-2311894f/status:
-        - mode: '0750'
-brinicle-key-bk-web2-office-example-2311894f:
+        - group: bk-web2-office-example-2311894f
+
+brinicle-keys:
   file.managed:
-    - name: /etc/brinicle/keys/bk-web2-office-example-2311894f
-    - contents: restrict ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK4SkjIm6LFVT1Lk97CI7eCcROHQMMHieBN4ncJnkoEg bk-web2-office-example-2311894f
     - user: root
     - group: root
     - mode: '0644'
+    - names:
+      - /etc/brinicle/keys/bk-db1-office-example-t-f68c4d6e:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpc9mdvUVLncKuP0qlTGPwE2tFrnmKQhMh5b1OOBXMD bk-db1-office-example-t-f68c4d6e
+      - /etc/brinicle/keys/bk-files1-office-exampl-8c9daa00:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAb1megQ/jHrBO0nlWBejhuTdioj24nED3bsnaj7T7cB bk-files1-office-exampl-8c9daa00
+      - /etc/brinicle/keys/bk-mail1-office-example-71d0faa9:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFzBXvIAVNah5yOmmnru8PwNSZkg+YyHfNDy5tqX+eJJ bk-mail1-office-example-71d0faa9
+      - /etc/brinicle/keys/bk-shop1-office-example-2460785c:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGBRjIwUzv3VOYgwJSHS/VpqlGTQzdKEz9/GIvNqMhi4 bk-shop1-office-example-2460785c
+      - /etc/brinicle/keys/bk-web1-office-example-1ee92724:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPL+vFzvfgU270H5xSdA8gIeEEF3xSRTbpk3/qzUTjSQ bk-web1-office-example-1ee92724
+      - /etc/brinicle/keys/bk-web2-office-example-2311894f:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK4SkjIm6LFVT1Lk97CI7eCcROHQMMHieBN4ncJnkoEg bk-web2-office-example-2311894f

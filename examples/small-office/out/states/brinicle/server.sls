@@ -85,11 +85,17 @@ brinicle-sshd-running:
   service.running:
     - name: {{ os.sshd | tojson }}
     - enable: True
-    - reload: True
-    - watch:
-      - file: brinicle-sshd
     - require:
       - pkg: brinicle-sshd-installed
+
+{#- Not by watch: a run that ended between the file and the reload would leave sshd on the old one for ever. #}
+brinicle-sshd-loaded:
+  cmd.run:
+    - name: {{ ('{ systemctl reload ' ~ os.sshd ~ ' || service ' ~ os.sshd ~ ' reload; } && mkdir -p /var/lib/brinicle && sha256sum /etc/ssh/sshd_config.d/00-brinicle.conf > /var/lib/brinicle/sshd-loaded') | tojson }}
+    - unless: sha256sum -c --status /var/lib/brinicle/sshd-loaded
+    - require:
+      - file: brinicle-sshd
+      - service: brinicle-sshd-running
 {%- if server.get('manage_cron') %}
 
 brinicle-cron-installed:
@@ -164,6 +170,14 @@ brinicle-quota:
     - require:
       - test: brinicle-server-pillar
 {%- endif %}
+
+brinicle-access:
+  brinicle_access.withdrawn:
+    - name: brinicle-access
+    - table: salt://brinicle/files/jails.json
+    - order: last
+    - require:
+      - test: brinicle-server-pillar
 
 {#- Last of all: an administrator's earlier Match wins over ours, so what counts is what sshd answers. #}
 brinicle-sshd-effective:
