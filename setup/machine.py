@@ -14,6 +14,10 @@ NEEDED = {
     "flock": "util-linux",
     "mount": "mount",
     "git": "git",
+    # The independent judge of recipients: what is encrypted to them, it must decrypt.
+    "gpg": "gpg",
+    "gpgconf": "gpgconf",
+    "gpg-agent": "gpg-agent",
 }
 
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

@@ -86,12 +86,12 @@ function skipStep(minionId: string, { why, locked }: Standing<'skipped'>, wasShu
 
 function hostStep(host: Host, before: string | undefined, after: string | undefined): HostStep {
   const { minionId, standing } = host;
-  const wasRetired = before !== undefined && /"retired": true/.test(before);
+  const wasRetired = (): boolean => before?.includes('"retired": true') === true;
   if (standing.kind === 'refused') return { minionId, action: 'refuse', reasons: [standing.why] };
   if (standing.kind === 'waiting') return { minionId, action: 'wait', reasons: [standing.why] };
-  if (standing.kind === 'skipped') return skipStep(minionId, standing, wasRetired);
+  if (standing.kind === 'skipped') return skipStep(minionId, standing, wasRetired());
   if (standing.kind === 'retired') {
-    return wasRetired
+    return wasRetired()
       ? { minionId, action: 'keep', reasons: ['retired'] }
       : {
           minionId,
@@ -101,7 +101,7 @@ function hostStep(host: Host, before: string | undefined, after: string | undefi
           ],
         };
   }
-  if (before === undefined || !/"account"/.test(before)) {
+  if (before === undefined || !before.includes('"account"')) {
     return {
       minionId,
       action: 'add',
@@ -132,8 +132,11 @@ function droppedSteps(before: OutputTree, after: OutputTree): HostStep[] {
   return steps;
 }
 
+const TABLE = 'states/brinicle/files/jails.json';
+
 /** Accounts whose uid is not what it was: files on the backup server would belong to somebody else. */
 function movedUids(before: OutputTree, after: OutputTree): HostStep[] {
+  if (before.get(TABLE) === after.get(TABLE)) return [];
   const old = tableOf(before);
   const steps: HostStep[] = [];
   for (const [account, uid] of tableOf(after)) {
@@ -146,9 +149,7 @@ function movedUids(before: OutputTree, after: OutputTree): HostStep[] {
 
 /** Accounts and uids of files/jails.json, which holds one account a line. */
 function tableOf(tree: OutputTree): Map<string, string> {
-  const rows = (tree.get('states/brinicle/files/jails.json') ?? '').matchAll(
-    /"account":"([a-z0-9-]+)","uid":(\d+)/g,
-  );
+  const rows = (tree.get(TABLE) ?? '').matchAll(/"account":"([a-z0-9-]+)","uid":(\d+)/g);
   return new Map([...rows].map(([, account = '', uid = '']) => [account, uid]));
 }
 

@@ -31,15 +31,16 @@ export function publishedKey(minionId: string, entry: MineEntry | undefined, pol
     };
   }
   const file = `${pushKeyPath(policy).split('/').at(-1)}.pub`;
+  let push: ReturnType<typeof parseSshPublicKey> | undefined;
   for (const [user, files] of entry.users) {
     for (const [name, text] of files) {
       const parsed = parseSshPublicKey(text);
+      if (user === 'root' && name === file) push = parsed;
       if ('fault' in parsed && parsed.fault.rule === 'key-private')
         return { kind: 'bad', problem: keyProblem(host, user, name, parsed.fault) };
     }
   }
-  const text = entry.users.get('root')?.get(file);
-  if (text === undefined) {
+  if (push === undefined) {
     const there = [...entry.users].flatMap(([user, files]) =>
       [...files.keys()].map((name) => `${printable(name, 40)} of ${printable(user, 40)}`),
     );
@@ -48,9 +49,8 @@ export function publishedKey(minionId: string, entry: MineEntry | undefined, pol
       why: `it publishes no ${file} of root${there.length === 0 ? '' : `, only ${there.slice(0, 4).join(', ')}`}`,
     };
   }
-  const parsed = parseSshPublicKey(text);
-  if ('fault' in parsed) return { kind: 'bad', problem: keyProblem(host, 'root', file, parsed.fault) };
-  return { kind: 'key', line: keyLine(parsed.key) };
+  if ('fault' in push) return { kind: 'bad', problem: keyProblem(host, 'root', file, push.fault) };
+  return { kind: 'key', line: keyLine(push.key) };
 }
 
 function keyProblem(

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Every account of a host begins so; the sshd Match block and its checks hang on it. */
 export const ACCOUNT_PREFIX = 'bk-';
@@ -18,7 +18,7 @@ export function accountName(minionId: string, taken: (account: string) => boolea
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '');
-  const digest = createHash('sha256').update(minionId, 'utf8').digest('hex');
+  const digest = hash('sha256', minionId);
   for (let hashLength = 8; hashLength <= MAX_ACCOUNT - ACCOUNT_PREFIX.length; hashLength += 3) {
     const room = Math.max(0, MAX_ACCOUNT - ACCOUNT_PREFIX.length - hashLength - 1);
     const head = readable.slice(0, room).replace(/-+$/, '');

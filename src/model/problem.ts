@@ -52,7 +52,7 @@ export const RULES = {
   'output-unwritable': 'the output or the lock could not be written',
   'output-stale': 'the committed output is not what the inputs compile to',
   'host-unknown': 'a host that neither the mine nor the lock knows',
-  'not-compiled': 'there is no compiled output to read',
+  'python-missing': 'python3, which runs the ext_pillar for a look at it, cannot be run',
 } as const;
 
 /** The name of a rule in {@link RULES}. */

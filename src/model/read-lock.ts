@@ -145,10 +145,11 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
   ];
   (parsed.data.server?.host_keys ?? []).forEach((line, index) => {
     const key = parseSshPublicKey(line);
-    const at = locate(['server', 'host_keys', index]);
-    if ('fault' in key) problems.push(error('lock-key', { at }, key.fault.what, key.fault.why, FIX));
+    // Not before there is a fault: it makes an index of every line.
+    const where = (): { at: Place } => ({ at: locate(['server', 'host_keys', index]) });
+    if ('fault' in key) problems.push(error('lock-key', where(), key.fault.what, key.fault.why, FIX));
     else if (line !== keyLine(key.key))
-      problems.push(error('lock-key', { at }, 'a key with a comment or a line end', WHY, FIX));
+      problems.push(error('lock-key', where(), 'a key with a comment or a line end', WHY, FIX));
   });
   const server = parsed.data.server;
   const serverFault = server === undefined ? undefined : minionIdFault(server.name);

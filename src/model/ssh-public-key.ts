@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RuleName } from './problem.ts';
 
 /** A public key that was parsed from its wire format (RFC 4253 §6.6, RFC 5656, RFC 8709), not passed through. */
@@ -164,8 +164,6 @@ export function keyLine(key: SshPublicKey): string {
 
 /** `SHA256:…` of a `TYPE BASE64` line, as `ssh-keygen -lf` prints it. */
 export function fingerprint(line: string): string {
-  const digest = createHash('sha256')
-    .update(Buffer.from(line.split(' ')[1] ?? '', 'base64'))
-    .digest('base64');
+  const digest = hash('sha256', Buffer.from(line.split(' ')[1] ?? '', 'base64'), 'base64');
   return `SHA256:${digest.replace(/=+$/, '')}`;
 }

@@ -15,13 +15,14 @@ export function lockText(lock: Lock): string {
   const scalars = yamlScalars(
     minionIds.flatMap((minionId) => {
       const host = lock.hosts.get(minionId);
-      return [minionId, host?.account ?? '', host?.uid ?? 0, host?.key ?? ''];
+      return [minionId, host?.account ?? '', host?.key ?? ''];
     }),
   );
   const hosts = minionIds.map((minionId, index) => {
-    const [id, account, uid, key] = scalars.slice(index * 4, index * 4 + 4);
-    const retired = lock.hosts.get(minionId)?.retired === true ? '    retired: true\n' : '';
-    return `  ${id}:\n    account: ${account}\n    uid: ${uid}\n    key: ${key}\n${retired}`;
+    const [id, account, key] = scalars.slice(index * 3, index * 3 + 3);
+    const host = lock.hosts.get(minionId);
+    const retired = host?.retired === true ? '    retired: true\n' : '';
+    return `  ${id}:\n    account: ${account}\n    uid: ${host?.uid}\n    key: ${key}\n${retired}`;
   });
   return `${HEADER}format: ${LOCK_FORMAT}\n${serverBlock}hosts:${hosts.length === 0 ? ' {}' : ''}\n${hosts.join('')}`;
 }

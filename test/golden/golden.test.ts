@@ -15,7 +15,7 @@ const NO_EXAMPLE: Partial<Record<RuleName, string>> = {
   'mine-function-level': 'information only',
   'input-too-large': 'its input is beyond any size worth committing; test/hostile makes one',
   'output-unwritable': 'a disk does that, no input; test/io makes one',
-  'not-compiled': 'a machine without python3 does that, no input',
+  'python-missing': 'a machine without python3 does that, no input',
 };
 
 /** Rules that one host breaks for itself; the others of its mine must compile. */

@@ -79,6 +79,8 @@ export class UsersSalt {
     await root.exec(['systemctl', 'stop', ...units]);
     await root.exec(['systemctl', 'reset-failed']);
     await root.mustExec(['rm', '-f', OUR_CONF]);
+    // A master remembers for 20 seconds which files it has, across restarts too, and would sync yesterday's modules.
+    await root.mustExec(['rm', '-rf', '/var/cache/salt/master/file_lists']);
     if (conf === 'emitted')
       await root.mustExec(['cp', `${OUTPUT_IN_ROOT}/master.d/zz-brinicle.conf`, OUR_CONF]);
     else if (conf !== 'none') await root.writeFile(OUR_CONF, conf.text);

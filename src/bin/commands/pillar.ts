@@ -13,7 +13,7 @@ export function pillarCommand(minionId: string, options: FleetOptions, terminal:
   }
   printProblems(terminal, [
     error(
-      'not-compiled',
+      'python-missing',
       { host: printable(minionId) },
       `the pillar could not be made: ${printable(asked.fault)}`,
       'the ext_pillar is a Python module, and is run by python3',

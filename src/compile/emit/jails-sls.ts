@@ -39,11 +39,14 @@ interface Row {
 }
 
 function rows(accounts: readonly JailAccount[]): Row[] {
-  const scalars = yamlScalars(accounts.flatMap(({ account, uid, keyLine }) => [account, uid, keyLine ?? '']));
-  return accounts.map(({ minionId, keyLine }, index) => {
-    const [name = '', uid = '', keyContents = ''] = scalars.slice(index * 3, index * 3 + 3);
-    return { minionId, name, uid, keyContents, pushes: keyLine !== null };
-  });
+  const scalars = yamlScalars(accounts.flatMap(({ account, keyLine }) => [account, keyLine ?? '']));
+  return accounts.map(({ minionId, uid, keyLine }, index) => ({
+    minionId,
+    name: scalars[index * 2] ?? '',
+    uid: String(uid),
+    keyContents: scalars[index * 2 + 1] ?? '',
+    pushes: keyLine !== null,
+  }));
 }
 
 /** One state of many names: Salt reads what they share once, and each is a state of its own when it runs. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { backupMinute } from '../../model/backup-minute.ts';
 import type { Fleet, Host } from '../../model/fleet.ts';
 import { minionIdFault } from '../../model/minion-id.ts';
@@ -17,7 +17,7 @@ type JsonObject = { [key: string]: Json };
 
 /** Where below the pillar folder the file of a minion lies: the SHA-256 of its ID, so that no ID names a path. */
 export function pillarFile(minionId: string): string {
-  const digest = createHash('sha256').update(minionId, 'utf8').digest('hex');
+  const digest = hash('sha256', minionId);
   return `hosts/${digest.slice(0, 2)}/${digest}.json`;
 }
 
