@@ -69,7 +69,8 @@ clean: ## Removes all that was built or fetched, but not node_modules.
 # The stamp lies where npm removes it when it starts anew.
 node_modules/.stamp: package-lock.json
 	@$(NODE)
-	npm ci --ignore-scripts
+	# npm 11 refuses a lock that lacks packages of other platforms, which no machine here would install.
+	npx --yes npm@10 ci --ignore-scripts
 	touch $@
 
 dist: setup build.mjs $(SOURCES)

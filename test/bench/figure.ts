@@ -1,4 +1,4 @@
-import { figureText, type Spread } from './spread.ts';
+import { figureText, ratios, type Spread, spread } from './spread.ts';
 
 /** One line of the table. */
 export interface Figure {
@@ -14,6 +14,29 @@ export interface Figure {
 export interface FigureGroup {
   title: string;
   figures: Figure[];
+}
+
+const withTarget = (figure: Figure, target: number | undefined): Figure =>
+  target === undefined ? figure : { ...figure, target };
+
+/** A figure of several runs. */
+export function figureOf(
+  what: string,
+  unit: Figure['unit'],
+  runs: readonly number[],
+  target?: number,
+): Figure {
+  return withTarget({ what, unit, spread: spread(runs) }, target);
+}
+
+/** The ratio of several runs to those of a peer, pair by pair. */
+export function ratioOf(
+  what: string,
+  runs: readonly number[],
+  peer: readonly number[],
+  target?: number,
+): Figure {
+  return withTarget({ what, unit: 'ratio', spread: ratios(runs, peer) }, target);
 }
 
 /** Whether a figure keeps its target, by its median. */

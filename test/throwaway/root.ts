@@ -14,6 +14,8 @@ export interface RootOptions {
   readonly hostname?: string;
   /** Device nodes for loop mounts, which are the machine's own: mount with `-o loop`, so that they free themselves. */
   readonly loopDevices?: boolean;
+  /** Where what is written goes: `memory`, or `disk`, an ext4 of its own, where a sync takes its time. */
+  readonly storage?: 'memory' | 'disk';
 }
 
 export interface ExecOptions {
@@ -81,7 +83,15 @@ const stageScript = `
 set -eu
 umask 022
 cd "$LAYERS"
-mount -t tmpfs -o mode=0755 tmpfs mount
+if [ "$STORAGE" = disk ]; then
+  image=".image-$pid"
+  truncate -s 16G "$image"
+  mkfs.ext4 -q -F "$image"
+  mount -o loop "$image" mount
+  rm "$image"
+else
+  mount -t tmpfs -o mode=0755 tmpfs mount
+fi
 mkdir mount/upper mount/work mount/root
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=mount/upper,workdir=mount/work" mount/root
 cd mount/root
@@ -174,6 +184,7 @@ export class ThrowawayRoot {
         MACHINE_ID: randomBytes(16).toString('hex'),
         INIT: init,
         LOOP: options.loopDevices ? 'yes' : 'no',
+        STORAGE: options.storage ?? 'memory',
       },
     });
     const pid = await firstLineOf(supervisor);
