@@ -7,7 +7,6 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 STEP := python3 setup/step.py
-PYTHON_TESTS := $(wildcard test/salt/test_*.py)
 SOURCES := $(shell find src salt templates examples test -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 # The machine's node, or the one that setup put into .cache/node; asked for only by what needs it.
@@ -26,18 +25,11 @@ demo: dist ## Compiles a small office and applies it under real Salt, in a machi
 test: setup ## Lint, types, goldens, unit tests, and the tests on real parts.
 	@$(NODE)
 	rm -rf .cache/reports
-	steps=(lint types build unit integration)
+	steps=(lint types build goldens unit integration)
 	$(STEP) lint -- npm run --silent lint
 	$(STEP) types -- npm run --silent typecheck
 	$(STEP) build -- npm run --silent build
-	if [ -e test/goldens.ts ]; then
-	  $(STEP) goldens -- node dist/goldens.mjs --check
-	  steps+=(goldens)
-	fi
-	if [ -n "$(PYTHON_TESTS)" ]; then
-	  $(STEP) python --report python.json -- python3 setup/python_tests.py test/salt
-	  steps+=(python)
-	fi
+	$(STEP) goldens -- node dist/goldens.mjs --check
 	for project in unit integration; do
 	  $(STEP) $$project --report $$project.json -- \
 	    npx vitest run --project $$project --outputFile.json=.cache/reports/$$project.json
@@ -45,7 +37,7 @@ test: setup ## Lint, types, goldens, unit tests, and the tests on real parts.
 	python3 setup/count.py $(COUNT_OPTIONS) "$${steps[@]}"
 
 .PHONY: test-long
-test-long: setup ## What takes too long for every change: all Salt releases, big fleets.
+test-long: setup ## What takes too long for every change: Salt 3007.
 	@$(NODE)
 	rm -rf .cache/reports
 	export LONG=1

@@ -3,7 +3,7 @@ import type { Files } from '../io/ports.ts';
 import { acceptKeyCommand, retireCommand } from './commands/change-lock.ts';
 import { compileCommand } from './commands/compile.ts';
 import { explainCommand } from './commands/explain.ts';
-import { type FleetOptions, withFleetOptions } from './commands/fleet-options.ts';
+import { type FleetOptions, withFolder, withInputs, withLock, withOutput } from './commands/fleet-options.ts';
 import { type InitOptions, initCommand } from './commands/init.ts';
 import { pillarCommand } from './commands/pillar.ts';
 import { SCHEMAS, schemaText } from './commands/schema.ts';
@@ -53,7 +53,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     )
     .action((folder: string, options: InitOptions) => finish(initCommand(folder, options, files, terminal)));
 
-  withFleetOptions(program.command('compile').summary('write the output and the lock'))
+  withOutput(withInputs(program.command('compile').summary('write the output and the lock')))
     .description(
       'Compiles mine, policy and lock into the output folder, prints the plan, and pins new keys in the lock.',
     )
@@ -74,7 +74,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
       finish(await compileCommand(options.check === true ? 'check' : 'write', options, files, terminal)),
     );
 
-  withFleetOptions(program.command('plan').summary('say what compile would do, and why'))
+  withOutput(withInputs(program.command('plan').summary('say what compile would do, and why')))
     .description(
       'Says for each host what a compile would add, change, refuse or retire, and why. Writes nothing.',
     )
@@ -82,9 +82,9 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .addHelpText('after', examples('brinicle plan', 'brinicle plan -C /srv/brinicle --json'))
     .action(async (options: FleetOptions) => finish(await compileCommand('plan', options, files, terminal)));
 
-  withFleetOptions(program.command('explain').summary('say what becomes of one host, and why'))
+  withOutput(withInputs(program.command('explain').summary('say what becomes of one host, and why')))
     .description(
-      'Says what a compile makes of one minion: its entry of hosts:, account, minute, key, and every finding.',
+      'Says what a compile makes of one minion: its entry of hosts:, account, minute, key, and every problem.',
     )
     .argument('<host>', 'minion ID')
     .addHelpText('after', examples('brinicle explain web1.example.test'))
@@ -92,7 +92,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
       finish(await explainCommand(host, options, files, terminal)),
     );
 
-  withFleetOptions(program.command('accept-key').summary('pin the key that a host publishes now'))
+  withInputs(program.command('accept-key').summary('pin the key that a host publishes now'))
     .description(
       'Pins the push key that a host publishes now in place of the old one; for the backup server, its SSH host keys. Changes the lock alone.',
     )
@@ -102,7 +102,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
       finish(await acceptKeyCommand(host, options, files, terminal)),
     );
 
-  withFleetOptions(program.command('retire').summary('stop the pushes of a host, keep its history'))
+  withLock(withFolder(program.command('retire').summary('stop the pushes of a host, keep its history')))
     .description(
       'Marks a host as retired: its key is removed, its archive stays, its account and uid are never given again. Changes the lock alone.',
     )
@@ -110,7 +110,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .addHelpText('after', examples('brinicle retire old-web && brinicle compile'))
     .action((host: string, options: FleetOptions) => finish(retireCommand(host, options, files, terminal)));
 
-  withFleetOptions(program.command('pillar').summary('print the pillar of one minion'))
+  withOutput(withFolder(program.command('pillar').summary('print the pillar of one minion')))
     .description(
       'Prints what the ext_pillar gives a minion, by the module that the Salt master loads. For masterless use and ext_pillar: cmd_json.',
     )

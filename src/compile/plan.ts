@@ -1,10 +1,11 @@
 import type { Fleet, Host, HostStanding } from '../model/fleet.ts';
+import type { LockedHost } from '../model/lock.ts';
 import type { OutputTree } from '../model/output-tree.ts';
 import { printable } from '../model/problem.ts';
 import { pillarFile } from './emit/pillar.ts';
 
 /** What a compile does for one host. */
-export type HostAction = 'add' | 'change' | 'keep' | 'refuse' | 'retire' | 'drop' | 'wait' | 'skip';
+export type HostAction = 'add' | 'change' | 'keep' | 'refuse' | 'shut-out' | 'drop' | 'wait' | 'skip';
 
 /** One host's line of the plan. */
 export interface HostStep {
@@ -79,41 +80,59 @@ function differences(before: string, after: string): string[] {
   return found.length === 0 ? ['its file in the output was edited'] : found;
 }
 
-function skipStep(minionId: string, { why, locked }: Standing<'skipped'>, wasShutOut: boolean): HostStep {
-  if (locked === undefined || wasShutOut) return { minionId, action: 'skip', reasons: [why] };
-  return { minionId, action: 'retire', reasons: [why, `the key of ${locked.account} is removed`] };
+/** What an earlier compile made of a minion. */
+function standingBefore(text: string | undefined): 'active' | 'shut out' | 'other' {
+  const data = text === undefined ? undefined : compiledFile(text)?.data;
+  if (typeof data !== 'object' || data === null) return 'other';
+  if ('shut_out' in data) return 'shut out';
+  return 'host' in data ? 'active' : 'other';
 }
 
-function hostStep(host: Host, before: string | undefined, after: string | undefined): HostStep {
-  const { minionId, standing } = host;
-  const wasRetired = (): boolean => before?.includes('"retired": true') === true;
-  if (standing.kind === 'refused') return { minionId, action: 'refuse', reasons: [standing.why] };
-  if (standing.kind === 'waiting') return { minionId, action: 'wait', reasons: [standing.why] };
-  if (standing.kind === 'skipped') return skipStep(minionId, standing, wasRetired());
-  if (standing.kind === 'retired') {
-    return wasRetired()
-      ? { minionId, action: 'keep', reasons: ['retired'] }
-      : {
-          minionId,
-          action: 'retire',
-          reasons: [
-            `${standing.locked.account} keeps its archive and uid ${standing.locked.uid}; its key is removed`,
-          ],
-        };
-  }
-  if (before === undefined || !before.includes('"account"')) {
-    return {
-      minionId,
-      action: 'add',
-      reasons: [
-        `account ${standing.locked.account}, uid ${standing.locked.uid}`,
-        `hosts: entry ${standing.ruleIndex + 1}`,
-      ],
-    };
+function shutOutStep(
+  minionId: string,
+  why: string,
+  locked: LockedHost,
+  before: string | undefined,
+): HostStep {
+  if (standingBefore(before) === 'shut out') return { minionId, action: 'keep', reasons: [why] };
+  const kept = `${locked.account} keeps its archive and uid ${locked.uid}; its key is removed`;
+  return { minionId, action: 'shut-out', reasons: [why, kept] };
+}
+
+function activeStep(
+  minionId: string,
+  { locked, ruleIndex }: Standing<'active'>,
+  before: string | undefined,
+  after: string | undefined,
+): HostStep {
+  if (before === undefined || standingBefore(before) !== 'active') {
+    const reasons = [`account ${locked.account}, uid ${locked.uid}`, `hosts: entry ${ruleIndex + 1}`];
+    return { minionId, action: 'add', reasons };
   }
   return before === after
     ? { minionId, action: 'keep', reasons: [] }
     : { minionId, action: 'change', reasons: differences(before, after ?? '') };
+}
+
+function hostStep(
+  { minionId, standing }: Host,
+  before: string | undefined,
+  after: string | undefined,
+): HostStep {
+  switch (standing.kind) {
+    case 'refused':
+      return { minionId, action: 'refuse', reasons: [standing.why] };
+    case 'waiting':
+      return { minionId, action: 'wait', reasons: [standing.why] };
+    case 'skipped':
+      return standing.locked === undefined
+        ? { minionId, action: 'skip', reasons: [standing.why] }
+        : shutOutStep(minionId, standing.why, standing.locked, before);
+    case 'retired':
+      return shutOutStep(minionId, 'retired', standing.locked, before);
+    case 'active':
+      return activeStep(minionId, standing, before, after);
+  }
 }
 
 /** Minions that the output holds and the fleet does not: a line was taken out of the lock. */
@@ -132,27 +151,6 @@ function droppedSteps(before: OutputTree, after: OutputTree): HostStep[] {
   return steps;
 }
 
-const TABLE = 'states/brinicle/files/jails.json';
-
-/** Accounts whose uid is not what it was: files on the backup server would belong to somebody else. */
-function movedUids(before: OutputTree, after: OutputTree): HostStep[] {
-  if (before.get(TABLE) === after.get(TABLE)) return [];
-  const old = tableOf(before);
-  const steps: HostStep[] = [];
-  for (const [account, uid] of tableOf(after)) {
-    const was = old.get(account);
-    if (was === undefined || was === uid) continue;
-    steps.push({ minionId: account, action: 'change', reasons: [`uid: ${was} → ${uid}`] });
-  }
-  return steps;
-}
-
-/** Accounts and uids of files/jails.json, which holds one account a line. */
-function tableOf(tree: OutputTree): Map<string, string> {
-  const rows = (tree.get(TABLE) ?? '').matchAll(/"account":"([a-z0-9-]+)","uid":(\d+)/g);
-  return new Map([...rows].map(([, account = '', uid = '']) => [account, uid]));
-}
-
 /** Compares the output as it is with the output as it is to be; `server` is the backup server's minion ID. */
 export function planChanges(before: OutputTree, after: OutputTree, fleet: Fleet, server: string): Plan {
   const hosts = fleet.hosts.map((host) => {
@@ -163,7 +161,7 @@ export function planChanges(before: OutputTree, after: OutputTree, fleet: Fleet,
   const [was, is] = [before.get(serverFile), after.get(serverFile) ?? ''];
   if (was !== undefined && was !== is)
     hosts.push({ minionId: server, action: 'change', reasons: differences(was, is) });
-  if (before.size > 0) hosts.push(...droppedSteps(before, after), ...movedUids(before, after));
+  if (before.size > 0) hosts.push(...droppedSteps(before, after));
   const files: FileStep[] = [];
   for (const [path, text] of after) {
     const old = before.get(path);

@@ -28,7 +28,7 @@ function reason(thrown: unknown): string {
 }
 
 function decode(bytes: Uint8Array, maxBytes: number): TextRead {
-  if (bytes.length > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
+  if (bytes.length > maxBytes) return { tooLarge: true };
   try {
     return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes) };
   } catch {
@@ -71,7 +71,7 @@ function readText(path: string, maxBytes: number): TextRead {
     try {
       const found = fstatSync(descriptor);
       if (!found.isFile()) return { fault: 'not a regular file' };
-      if (found.size > maxBytes) return { fault: `larger than ${maxBytes} bytes` };
+      if (found.size > maxBytes) return { tooLarge: true };
       return readDescriptor(descriptor, maxBytes, readNow);
     } finally {
       closeSync(descriptor);

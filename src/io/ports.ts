@@ -1,7 +1,7 @@
 import type { OutputTree } from '../model/output-tree.ts';
 
 /** A text that was read, or why not. */
-export type TextRead = { text: string } | { absent: true } | { fault: string };
+export type TextRead = { text: string } | { absent: true } | { tooLarge: true } | { fault: string };
 
 /** Files, as the stages need them. Nothing here throws for what a disk can do; it is said in the result. */
 export interface Files {
@@ -13,10 +13,10 @@ export interface Files {
   replaceFile(path: string, text: string): string | undefined;
   /** Creates a file that must not be there yet. */
   createFile(path: string, text: string): string | undefined;
-  /** Every regular file below a folder, by path with `/`; an absent folder is an empty tree. */
+  /** Every file below a folder, by path with `/`; what is no regular file is there without text. An absent folder is an empty tree. */
   readTree(folder: string): { tree: OutputTree } | { fault: string };
   /**
-   * Makes a folder hold exactly `after`, knowing that it holds `before`. All new text is on disk before the
+   * Makes a folder hold exactly `after`, knowing that it holds `before`. All new text is written before the
    * first file is replaced; each file is replaced by a rename. Returns what went wrong, if anything.
    */
   replaceTree(folder: string, before: OutputTree, after: OutputTree): string | undefined;

@@ -52,15 +52,23 @@ class InputReader {
         );
       return undefined;
     }
-    const tooLarge = read.fault.startsWith('larger than');
+    const at = { file: path };
     this.problems.push(
-      error(
-        tooLarge ? 'input-too-large' : 'input-missing',
-        { at: { file: path } },
-        `it cannot be read: ${printable(read.fault)}`,
-        tooLarge ? 'no real one is that large' : 'the command needs it',
-        fix,
-      ),
+      'tooLarge' in read
+        ? error(
+            'input-too-large',
+            { at },
+            `it is larger than ${maxBytes} bytes`,
+            'no real one is that large',
+            fix,
+          )
+        : error(
+            'input-missing',
+            { at },
+            `it cannot be read: ${printable(read.fault)}`,
+            'the command needs it',
+            fix,
+          ),
     );
     return undefined;
   }
@@ -84,7 +92,8 @@ async function recipients(policy: Policy, policyPath: string, files: Files): Pro
     let facts: RecipientFacts;
     if ('text' in read) facts = await recipientFacts(read.text);
     else if ('absent' in read) facts = { kind: 'absent', path: printable(given) };
-    else facts = { kind: 'unreadable', reason: printable(read.fault) };
+    else
+      facts = { kind: 'unreadable', reason: 'tooLarge' in read ? 'it is too large' : printable(read.fault) };
     found.push(...recipientProblems(facts, { file: path }));
   }
   return found;

@@ -1,7 +1,7 @@
 import type { LockedHost } from './lock.ts';
 import type { HostRule } from './policy.ts';
 
-/** Why a host stands where it does in the plan. */
+/** What a compile decides about a minion. */
 export type HostStanding =
   | { kind: 'active'; locked: LockedHost; rule: HostRule; ruleIndex: number }
   | { kind: 'retired'; locked: LockedHost }
@@ -15,7 +15,7 @@ export interface Host {
   standing: HostStanding;
 }
 
-/** Mine × policy × lock, resolved. */
+/** Mine × policy, resolved with the lock. */
 export interface Fleet {
   /** Sorted by minion ID. */
   hosts: Host[];

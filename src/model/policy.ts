@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { globMatcher } from './glob.ts';
 import { minionIdFault } from './minion-id.ts';
+import type { UidRange } from './uid-range.ts';
 
 /** What a size in the policy may be: bytes as a number, or a number with KiB, MiB, GiB or TiB. */
 const SIZE = /^(\d+(?:\.\d+)?) ?(KiB|MiB|GiB|TiB)$/;
@@ -131,7 +132,7 @@ const nodeSchema = z
   ])
   .prefault({ from: 'package' });
 
-const uidRange = z.tuple([z.int().min(1000), z.int().max(2_147_483_647)]);
+const uidRange = z.tuple([z.int().min(1), z.int().min(1)]);
 
 const hostRuleSchema = z.strictObject({
   match: matchList.optional().describe('Minion IDs as Salt globs (*, ?, [a-z]); one or a list.'),
@@ -252,7 +253,7 @@ export function pushKeyPath(policy: Policy): string {
 }
 
 /** Every range in which a host's uid may lie: the one that new uids are given from, then the former ones. */
-export function uidRanges(policy: Policy): [number, number][] {
+export function uidRanges(policy: Policy): UidRange[] {
   return [policy.uid_range, ...policy.former_uid_ranges];
 }
 

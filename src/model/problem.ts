@@ -1,7 +1,7 @@
-/** How much a finding weighs: an error fails the command, a warning stands in every run, information is just said. */
+/** How much a problem weighs: an error fails the command, a warning stands in every run, information is just said. */
 export type Severity = 'error' | 'warning' | 'info';
 
-/** Every rule a finding can name. `examples/invalid/<rule>/` shows each error and warning once. */
+/** Every rule that a problem can name. `examples/invalid/<rule>/` shows each error and warning once. */
 export const RULES = {
   'input-missing': 'a file the command was told to read is not there or cannot be read',
   'input-too-large': 'an input is larger than any real one, so it is not read',

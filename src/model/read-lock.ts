@@ -4,16 +4,17 @@ import { minionIdFault } from './minion-id.ts';
 import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
 import { schemaProblems } from './read-policy.ts';
 import { keyLine, parseSshPublicKey } from './ssh-public-key.ts';
+import { type UidRange, uidRangeFault } from './uid-range.ts';
 import { readYaml } from './yaml-source.ts';
 
 /** The highest uid that useradd, limits.d and quotas all take. */
-const MAX_UID = 2_147_483_647;
 
 const FIX = 'restore the line from git; the lock is written by brinicle alone';
 const WHY = 'accounts and keys are given by it, so a wrong line lets one host into the place of another';
 
 function mergeConflicts(text: string, file: string): Problem[] {
   const found: Problem[] = [];
+  if (!/<{7}|={7}|>{7}|\|{7}/.test(text)) return found;
   text.split('\n').forEach((line, index) => {
     if (/^(<{7}|={7}|>{7}|\|{7})( |$)/.test(line)) {
       found.push(
@@ -81,10 +82,9 @@ function hostProblems(
           FIX,
         ),
       );
-    if (host.uid < 1000 || (host.uid >= 60_000 && host.uid <= 65_535))
-      found.push(error('lock-schema', where('uid'), `uid ${host.uid} belongs to the system`, WHY, FIX));
-    else if (host.uid > MAX_UID)
-      found.push(error('lock-schema', where('uid'), `uid ${host.uid} is beyond ${MAX_UID}`, WHY, FIX));
+    const uid = uidRangeFault([host.uid, host.uid]);
+    if (uid !== undefined)
+      found.push(error('lock-schema', where('uid'), `uid ${uid.what}: ${uid.why}`, WHY, FIX));
     const key = parseSshPublicKey(host.key);
     if ('fault' in key) found.push(error('lock-key', where('key'), key.fault.what, key.fault.why, FIX));
     else if (host.key !== keyLine(key.key))
@@ -174,11 +174,7 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
 }
 
 /** Hosts of the lock whose uid lies in no range of the policy: limits and quota would strike an account that is not theirs. */
-export function lockRangeProblems(
-  lock: Lock,
-  ranges: readonly (readonly [number, number])[],
-  file: string,
-): Problem[] {
+export function lockRangeProblems(lock: Lock, ranges: readonly UidRange[], file: string): Problem[] {
   const found: Problem[] = [];
   for (const [minionId, { uid }] of lock.hosts) {
     if (ranges.some(([low, high]) => uid >= low && uid <= high)) continue;

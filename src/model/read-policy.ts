@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import { isHostname, type Policy, policySchema } from './policy.ts';
 import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
+import { uidRangeFault } from './uid-range.ts';
 import { readYaml } from './yaml-source.ts';
 
-/** The policy, where its parts stand, and what is wrong with it; without a policy when it cannot be used. */
+/** The policy and what is wrong with it; without a policy when it cannot be used. */
 export interface ReadPolicy {
   policy?: Policy;
   problems: Problem[];
@@ -135,7 +136,7 @@ function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => 
         root === undefined
           ? 'a folder in / itself mixes backups with the system'
           : `${root} belongs to the system`,
-        'choose a folder such as /srv/brinicle/archive',
+        `choose a folder such as /srv/brinicle/${key}`,
       );
     }
   }
@@ -153,6 +154,19 @@ function pathProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => 
   return found;
 }
 
+function uidRangeProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const former = policy.former_uid_ranges.map((range, index) => ({
+    range,
+    path: ['former_uid_ranges', index],
+  }));
+  return [{ range: policy.uid_range, path: ['uid_range'] }, ...former].flatMap(({ range, path }) => {
+    const fault = uidRangeFault(range);
+    if (fault === undefined) return [];
+    const fix = 'choose a range such as [20000, 59999], or [300000, 499999] for a very large fleet';
+    return [error('uid-range', { at: locate(path) }, `${path[0]} ${fault.what}`, fault.why, fix)];
+  });
+}
+
 function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
   const found: Problem[] = [];
   const { name, address } = policy.server;
@@ -166,34 +180,6 @@ function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) 
         'set server.address to its DNS name or IP address',
       ),
     );
-  }
-  const [low, high] = policy.uid_range;
-  if (low > high) {
-    found.push(
-      error(
-        'uid-range',
-        { at: locate(['uid_range']) },
-        `uid_range runs from ${low} to ${high}`,
-        'no uid lies in it',
-        'put the lower number first',
-      ),
-    );
-  }
-  for (const [from, to, whose] of [
-    [60_000, 65_535, "the distribution's and systemd's"],
-    [524_288, 1_879_048_191, "systemd's containers'"],
-  ] as const) {
-    if (low <= to && high >= from) {
-      found.push(
-        error(
-          'uid-range',
-          { at: locate(['uid_range']) },
-          `uid_range ${low}–${high} reaches into ${from}–${to}`,
-          `those uids are ${whose}`,
-          'choose a range such as [20000, 59999], or [300000, 499999] for a very large fleet',
-        ),
-      );
-    }
   }
   if (policy.offsite !== 'none' && policy.offsite.retention_days < 92) {
     found.push(
@@ -284,7 +270,11 @@ export function readPolicy(text: string, file: string): ReadPolicy {
     };
   }
   const policy = parsed.data;
-  const errors = [...pathProblems(policy, locate), ...promiseProblems(policy, locate)];
+  const errors = [
+    ...pathProblems(policy, locate),
+    ...uidRangeProblems(policy, locate),
+    ...promiseProblems(policy, locate),
+  ];
   const problems = [...errors, ...standingWarnings(policy, locate)];
   return errors.length > 0 ? { problems } : { policy, problems };
 }

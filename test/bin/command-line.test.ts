@@ -176,7 +176,7 @@ describe('the other commands', () => {
   test('explain says what becomes of a host; an unknown one is a problem', async () => {
     const { code, out } = await runInProcess(['explain', 'web1', '-C', folder]);
     expect(code).toBe(0);
-    expect(out).toContain('standing   backed up, by entry 1 of hosts:');
+    expect(out).toContain('standing   active, by entry 1 of hosts:');
     expect(out).toContain('account    bk-web1, uid 20001');
     expect((await runInProcess(['explain', 'web9', '-C', folder])).code).toBe(1);
     expect((await runInProcess(['explain', 'backup1', '-C', folder])).out).toContain('the backup server');

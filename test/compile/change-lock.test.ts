@@ -66,7 +66,7 @@ describe('retire', () => {
     expect(jails).toContain('file.absent:\n    - names:\n      - /etc/brinicle/keys/bk-web1\n');
     expect(jails).not.toContain(ed25519Line(2));
     const pillar = [...tree.values()].find((text) => text.includes('"minion": "web1"'));
-    expect(pillar).toContain('"retired": true');
+    expect(pillar).toContain('"shut_out": true');
     expect(pillar).not.toContain('known_hosts');
   });
 

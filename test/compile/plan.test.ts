@@ -43,14 +43,14 @@ describe('a plan says per host what a compile does, and why', () => {
     const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
     expect(plan.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
       '-x refuse',
-      'db1 retire',
+      'db1 shut-out',
       'new1 wait',
-      'web1 retire',
+      'web1 shut-out',
     ]);
     const again = planChanges(after.tree, after.tree, after.fleet, 'backup1');
     expect(again.hosts.map(({ minionId, action }) => `${minionId} ${action}`)).toEqual([
       '-x refuse',
-      'db1 skip',
+      'db1 keep',
       'new1 wait',
       'web1 keep',
     ]);
@@ -80,9 +80,9 @@ describe('a plan says per host what a compile does, and why', () => {
     const after = compileFleet(sampleInputs(mine, { lock: { ...first.lock, hosts } }));
     const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
     expect(plan.hosts).toContainEqual({
-      minionId: 'bk-web1',
+      minionId: 'web1',
       action: 'change',
-      reasons: ['uid: 20001 → 20008'],
+      reasons: ['host.uid: 20001 → 20008'],
     });
   });
 

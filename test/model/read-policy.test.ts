@@ -154,9 +154,9 @@ describe('a uid range', () => {
     ['[50000, 60000]', ['uid-range:5']],
     ['[65535, 70000]', ['uid-range:5']],
     ['[500000, 600000]', ['uid-range:5']],
-    ['[20000, 2000000000]', ['uid-range:5', 'uid-range:5']],
-    ['[999, 2000]', ['policy-schema:5']],
-    ['[20000, 2147483648]', ['policy-schema:5']],
+    ['[20000, 2000000000]', ['uid-range:5']],
+    ['[999, 2000]', ['uid-range:5']],
+    ['[20000, 2147483648]', ['uid-range:5']],
     ['[20000]', ['policy-schema:5']],
   ])('%s', (range, problems) => {
     expect(told(`${LEAST}uid_range: ${range}\n`)).toEqual(problems);
@@ -197,5 +197,15 @@ describe('a standing warning', () => {
     const { policy, problems } = readPolicy(text, 'brinicle.yaml');
     expect(policy).toBeDefined();
     expect(problems).toMatchObject([{ rule, severity: 'warning' }]);
+  });
+});
+
+describe('former uid ranges', () => {
+  test.each([
+    ['[[20000, 29999], [300000, 300009]]', []],
+    ['[[20000, 29999], [500, 900]]', ['uid-range:6']],
+    ['[[30000, 20000]]', ['uid-range:6']],
+  ])('%s', (ranges, problems) => {
+    expect(told(`${LEAST}uid_range: [40000, 49999]\nformer_uid_ranges: ${ranges}\n`)).toEqual(problems);
   });
 });

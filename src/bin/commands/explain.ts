@@ -13,7 +13,7 @@ function standingLines(standing: HostStanding): string[] {
   if (standing.kind === 'active') {
     const { account, uid, key } = standing.locked;
     return [
-      `standing   backed up, by entry ${standing.ruleIndex + 1} of hosts:`,
+      `standing   active, by entry ${standing.ruleIndex + 1} of hosts:`,
       `match      ${[...(standing.rule.match ?? []), ...(standing.rule.role ?? []).map((role) => `role ${role}`)].map((text) => printable(text)).join(', ')}`,
       `include    ${standing.rule.include.map((text) => printable(text)).join(', ')}`,
       `exclude    ${standing.rule.exclude.map((text) => printable(text)).join(', ') || 'nothing'}`,
@@ -28,7 +28,7 @@ function standingLines(standing: HostStanding): string[] {
   return [`standing   ${standing.kind}: ${standing.why}`];
 }
 
-/** `explain HOST`: what a compile makes of one minion ID, and every finding about it. */
+/** `explain HOST`: what a compile makes of one minion ID, and every problem of it. */
 export async function explainCommand(
   minionId: string,
   options: FleetOptions,

@@ -15,12 +15,25 @@ export interface FleetOptions {
   json?: boolean;
 }
 
-/** Adds the options that say where the inputs lie. */
-export function withFleetOptions(command: Command): Command {
-  return command
-    .option('-C, --dir <folder>', 'folder of the files below', '.')
+/** Adds the option that says where the files lie. */
+export function withFolder(command: Command): Command {
+  return command.option('-C, --dir <folder>', 'folder of the files below', '.');
+}
+
+/** Adds the option that says where the lock lies. */
+export function withLock(command: Command): Command {
+  return command.option('--lock <file>', 'the lock (default: DIR/fleet.lock.yaml)');
+}
+
+/** Adds the option that says where the compiled output lies. */
+export function withOutput(command: Command): Command {
+  return command.option('--out <folder>', 'the compiled output (default: DIR/out)');
+}
+
+/** Adds the options that say where a compile's inputs lie. */
+export function withInputs(command: Command): Command {
+  return withLock(withFolder(command))
     .option('--policy <file>', 'the policy (default: DIR/brinicle.yaml)')
-    .option('--lock <file>', 'the lock (default: DIR/fleet.lock.yaml)')
     .option(
       '--mine <file>',
       "what salt-run mine.get '*' ssh.user_keys --out=json printed; - reads it from standard input (default: DIR/mine.json)",
@@ -30,8 +43,7 @@ export function withFleetOptions(command: Command): Command {
     .option(
       '--host-keys <file>',
       'what salt-run mine.get SERVER ssh.host_keys --out=json printed (default: DIR/host-keys.json, if there)',
-    )
-    .option('--out <folder>', 'the compiled output (default: DIR/out)');
+    );
 }
 
 /** The input paths that the options mean. */

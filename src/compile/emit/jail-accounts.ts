@@ -11,7 +11,7 @@ export interface JailAccount {
   account: string;
   uid: number;
   /** The line of its authorized_keys; null for a host that pushes no more. */
-  keyLine: string | null;
+  authorizedKey: string | null;
   /** Amounts that its entry of hosts: sets instead of the server's. */
   quota?: { bytes: number; inodes: number };
 }
@@ -23,7 +23,7 @@ export function jailAccounts(fleet: Fleet, policy: Policy): JailAccount[] {
       const { locked } = standing;
       return locked === undefined
         ? []
-        : [{ minionId, account: locked.account, uid: locked.uid, keyLine: null }];
+        : [{ minionId, account: locked.account, uid: locked.uid, authorizedKey: null }];
     }
     if (standing.kind !== 'active') return [];
     const { account, uid, key } = standing.locked;
@@ -38,7 +38,13 @@ export function jailAccounts(fleet: Fleet, policy: Policy): JailAccount[] {
             },
           };
     return [
-      { minionId, account, uid, keyLine: `restrict,command="${PUSH_COMMAND}" ${key} ${account}`, ...quota },
+      {
+        minionId,
+        account,
+        uid,
+        authorizedKey: `restrict,command="${PUSH_COMMAND}" ${key} ${account}`,
+        ...quota,
+      },
     ];
   });
 }

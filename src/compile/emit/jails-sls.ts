@@ -39,13 +39,15 @@ interface Row {
 }
 
 function rows(accounts: readonly JailAccount[]): Row[] {
-  const scalars = yamlScalars(accounts.flatMap(({ account, keyLine }) => [account, keyLine ?? '']));
-  return accounts.map(({ minionId, uid, keyLine }, index) => ({
+  const scalars = yamlScalars(
+    accounts.flatMap(({ account, authorizedKey }) => [account, authorizedKey ?? '']),
+  );
+  return accounts.map(({ minionId, uid, authorizedKey }, index) => ({
     minionId,
     name: scalars[index * 2] ?? '',
     uid: String(uid),
     keyContents: scalars[index * 2 + 1] ?? '',
-    pushes: keyLine !== null,
+    pushes: authorizedKey !== null,
   }));
 }
 

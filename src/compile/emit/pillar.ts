@@ -58,9 +58,9 @@ function hostDataOf(fleet: Fleet, policy: Policy): (host: Host) => JsonObject {
   const node = nodeData(policy.node);
   const serverUnknown = fleet.serverHostKeys.length === 0;
   return ({ minionId, standing }) => {
-    if (standing.kind === 'retired') return { retired: true };
+    if (standing.kind === 'retired') return { shut_out: true };
     if (standing.kind === 'skipped') {
-      return standing.locked === undefined ? { skipped: standing.why } : { retired: true };
+      return standing.locked === undefined ? { skipped: standing.why } : { shut_out: true };
     }
     if (standing.kind === 'waiting')
       return {
@@ -83,6 +83,7 @@ function hostDataOf(fleet: Fleet, policy: Policy): (host: Host) => JsonObject {
       node,
       host: {
         account: standing.locked.account,
+        uid: standing.locked.uid,
         push_key: fingerprint(standing.locked.key),
         server,
         cron,

@@ -69,14 +69,19 @@ export function tmpfilesConf(accounts: readonly JailAccount[], policy: Policy): 
   return fillTemplate(tmpfilesTemplate, {
     jails: policy.server.jails,
     keys: KEYS_FOLDER,
-    accounts: accounts.map(({ account, keyLine }) => ({ name: account, key: keyLine })),
+    accounts: accounts.map(({ account, authorizedKey }) => ({ name: account, key: authorizedKey })),
   });
 }
 
 /** The table of accounts that brinicle_quota and brinicle_sshd read: one line an account. */
 export function jailsTable(accounts: readonly JailAccount[], policy: Policy): string {
-  const rows = accounts.map(({ account, uid, keyLine, quota }) =>
-    JSON.stringify({ account, uid, retired: keyLine === null, ...(quota === undefined ? {} : { quota }) }),
+  const rows = accounts.map(({ account, uid, authorizedKey, quota }) =>
+    JSON.stringify({
+      account,
+      uid,
+      shut_out: authorizedKey === null,
+      ...(quota === undefined ? {} : { quota }),
+    }),
   );
   return `{"//":${JSON.stringify(HEADER)},"format":1,"jails":${JSON.stringify(policy.server.jails)},"accounts":[\n${rows.join(',\n')}\n]}\n`;
 }

@@ -11,8 +11,8 @@ import initSls from '../../../templates/states/init.sls';
 import keySls from '../../../templates/states/key.sls';
 import mapJinja from '../../../templates/states/map.jinja';
 import nodeSls from '../../../templates/states/node.sls';
-import retiredSls from '../../../templates/states/retired.sls';
 import serverSls from '../../../templates/states/server.sls';
+import shutOutSls from '../../../templates/states/shut-out.sls';
 import type { Fleet } from '../../model/fleet.ts';
 import type { OutputTree } from '../../model/output-tree.ts';
 import type { Policy } from '../../model/policy.ts';
@@ -29,8 +29,8 @@ const FIXED_STATES: Readonly<Record<string, string>> = {
   'key.sls': keySls,
   'map.jinja': mapJinja,
   'node.sls': nodeSls,
-  'retired.sls': retiredSls,
   'server.sls': serverSls,
+  'shut-out.sls': shutOutSls,
 };
 
 const SALT_MODULES: Readonly<Record<string, string>> = {

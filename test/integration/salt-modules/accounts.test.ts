@@ -19,7 +19,7 @@ describeSalt.each<SaltRelease>(['3008', '3006'])('brinicle_accounts under Salt %
   const hosts: readonly Host[] = [
     { account: 'bk-web1', uid: 20001, key: 'restrict ssh-ed25519 AAAAone Brinicle web1' },
     { account: 'bk-db', uid: 20002, key: 'restrict ssh-ed25519 AAAAtwo 100%% Brinicle db' },
-    { account: 'bk-old', uid: 20003, retired: true },
+    { account: 'bk-old', uid: 20003, shut_out: true },
   ];
   const sources = {
     sysusers: 'salt://brinicle/files/sysusers.conf',

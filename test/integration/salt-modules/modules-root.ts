@@ -20,7 +20,7 @@ export interface Host {
   readonly account: string;
   readonly uid: number;
   readonly key?: string;
-  readonly retired?: boolean;
+  readonly shut_out?: boolean;
   readonly quota?: { readonly bytes: number; readonly inodes: number };
 }
 

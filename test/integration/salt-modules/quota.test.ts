@@ -22,7 +22,7 @@ describeSalt.each<SaltRelease>(['3008', '3006'])('brinicle_quota under Salt %s',
   const hosts: readonly Host[] = [
     { account: 'bk-q1', uid: 22001 },
     { account: 'bk-q2', uid: 22002, quota: { bytes: 20_971_520, inodes: 5 } },
-    { account: 'bk-gone', uid: 22003, retired: true },
+    { account: 'bk-gone', uid: 22003, shut_out: true },
   ];
 
   beforeAll(async () => {

@@ -44,7 +44,7 @@ describeSalt.each<SaltRelease>(['3008', '3006'])('brinicle_sshd under Salt %s', 
   });
 
   const hosts: readonly Host[] = Array.from({ length: 20 }, (_, index) => {
-    return { account: `bk-s${index}`, uid: 21000 + index, retired: index === 7 };
+    return { account: `bk-s${index}`, uid: 21000 + index, shut_out: index === 7 };
   });
   const values = { table: 'salt://brinicle/files/jails.json', expected: expectedDirectives };
   const checked = '/var/lib/brinicle/sshd-checked.json';

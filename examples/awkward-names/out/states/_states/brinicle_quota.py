@@ -35,7 +35,7 @@ def subvolumes(name, table):
     Makes each account's inbox a btrfs subvolume, so that it can have a quota of its own.
 
     table
-        ``salt://`` source of ``{"format": 1, "jails": PATH, "accounts": [{"account", "uid", "retired"}, ...]}``;
+        ``salt://`` source of ``{"format": 1, "jails": PATH, "accounts": [{"account", "uid", "shut_out"}, ...]}``;
         an account's group has its ``gid``, by default the number of its ``uid``.
 
     A jail folder that is absent is made ``root:ACCOUNT 0750``, one that others than root can write to is
@@ -57,7 +57,7 @@ def _subvolumes(name, table):
         )
     changes, problems = {}, []
     for row in compiled["accounts"]:
-        if row["retired"]:
+        if row["shut_out"]:
             continue
         try:
             what = _make_subvolume(compiled["jails"], row, __opts__["test"])
@@ -161,7 +161,7 @@ def _limited(name, kind, table, bytes, inodes):  # pylint: disable=redefined-bui
     compiled = __utils__["brinicle.jails"](table, __env__)
     wanted = {}
     for row in compiled["accounts"]:
-        if not row["retired"]:
+        if not row["shut_out"]:
             own = row.get("quota") or {}
             wanted[row["account"]] = (own.get("bytes", bytes), own.get("inodes", inodes))
     for account, limits in wanted.items():

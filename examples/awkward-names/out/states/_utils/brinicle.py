@@ -97,7 +97,7 @@ def tmpfiles(url, saltenv):
 
 def jails(url, saltenv):
     """
-    The compiled table of jails, checked, with a ``gid`` and ``retired`` in every row.
+    The compiled table of jails, checked, with a ``gid`` and ``shut_out`` in every row.
 
     Raises CommandExecutionError.
     """
@@ -110,7 +110,7 @@ def jails(url, saltenv):
                 "and '_utils', and run saltutil.sync_all.".format(url, compiled["format"])
             )
         rows = [
-            dict(row, gid=row.get("gid", row["uid"]), retired=bool(row.get("retired")))
+            dict(row, gid=row.get("gid", row["uid"]), shut_out=bool(row.get("shut_out")))
             for row in compiled["accounts"]
         ]
         sound = compiled["format"] == 1 and _is_clean(compiled["jails"])

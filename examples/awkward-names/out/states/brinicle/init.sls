@@ -4,9 +4,9 @@
 brinicle-skipped:
   test.succeed_without_changes:
     - comment: {{ ('Not backed up: ' ~ b.skipped) | tojson(ensure_ascii=False) }}
-{%- elif b.get('retired') is sameas true and not error %}
+{%- elif b.get('shut_out') is sameas true and not error %}
 include:
-  - brinicle.retired
+  - brinicle.shut-out
 {%- elif host and not error %}
 include:
   - brinicle.host

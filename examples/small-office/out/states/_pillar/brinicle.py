@@ -138,8 +138,8 @@ def _host(data, name, raw):
         document = _load(path)
     except FileNotFoundError:
         raise _Unsound(
-            "Brinicle has compiled nothing for this minion: it was not in the mine, was refused or retired, or "
-            "the policy skips it. 'brinicle explain HOST' says which; then run 'brinicle compile'."
+            "Brinicle has compiled nothing for this minion: neither the mine nor the lock named it at "
+            "the last compile, or its ID is refused. 'brinicle explain HOST' says which; then run 'brinicle compile'."
         ) from None
     if not isinstance(document.get("minion"), str) or not isinstance(document.get("brinicle"), dict):
         raise _Unsound(

@@ -47,7 +47,7 @@ def withdrawn(name, table, keys=KEYS):
 def _withdrawn(name, table, keys):
     test = __opts__["test"]
     rows = __utils__["brinicle.jails"](table, __env__)["accounts"]
-    active = {row["account"] for row in rows if not row["retired"]}
+    active = {row["account"] for row in rows if not row["shut_out"]}
     changes, problems = {}, []
     for entry in _entries(keys):
         if entry in active:

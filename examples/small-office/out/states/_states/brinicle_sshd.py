@@ -60,7 +60,7 @@ def confined(
 def _confined(name, table, expected, sshd, dropin, source):
     if not isinstance(expected, dict) or not expected:
         raise CommandExecutionError("'expected' must name the directives that sshd is to show.")
-    active = [row["account"] for row in __utils__["brinicle.jails"](table, __env__)["accounts"] if not row["retired"]]
+    active = [row["account"] for row in __utils__["brinicle.jails"](table, __env__)["accounts"] if not row["shut_out"]]
     if __opts__["test"] and __utils__["brinicle.lstat"](dropin) is None:
         return __utils__["brinicle.answer"](
             name, None, {}, "{} is not in place yet; sshd is asked once it is.".format(dropin)

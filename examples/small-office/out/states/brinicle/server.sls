@@ -34,6 +34,13 @@ brinicle-user:
     - require:
       - test: brinicle-server-pillar
 
+{#- Its host keys would come into the mine only after the next mine_interval, and no host could be compiled. #}
+brinicle-mine:
+  module.run:
+    - mine.update: []
+    - onchanges:
+      - user: brinicle-user
+
 brinicle-archive:
   file.directory:
     - name: {{ server.archive | tojson }}

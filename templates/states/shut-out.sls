@@ -1,9 +1,9 @@
 {%- from 'brinicle/map.jinja' import cron_later with context %}
-{#- A retired host pushes no more; its key stays where it is and opens nothing. #}
-brinicle-retired-pillar:
+{#- A host that is retired or no longer in the policy: its key stays where it is and opens nothing. #}
+brinicle-shut-out-pillar:
   test.check_pillar:
     - present:
-      - brinicle:retired
+      - brinicle:shut_out
 
 {%- if not cron_later %}
 
@@ -13,5 +13,5 @@ brinicle-cron:
     - name: brinicle-snap
     - user: root
     - require:
-      - test: brinicle-retired-pillar
+      - test: brinicle-shut-out-pillar
 {%- endif %}
