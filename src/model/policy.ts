@@ -122,12 +122,21 @@ const nodeSchema = z
       package: saltName.default('nodejs').describe('Name of the package.'),
       path: plainPath.default('/usr/bin/node').describe('Where the package puts node.'),
     }),
-    z.strictObject({ from: z.literal('path').describe('Installed by other means.'), path: plainPath }),
+    z.strictObject({
+      from: z.literal('path').describe('Installed by other means.'),
+      path: plainPath.describe('Where node is.'),
+    }),
     z.strictObject({
       from: z.literal('archive').describe("An archive in your file_roots, as nodejs.org's tar.xz."),
-      source: z.string().regex(/^salt:\/\/[A-Za-z0-9._/-]+$/, 'a salt:// URL'),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'),
-      into: plainPath.default('/opt/brinicle/node'),
+      source: z
+        .string()
+        .regex(/^salt:\/\/[A-Za-z0-9._/-]+$/, 'a salt:// URL')
+        .describe('The archive, as salt:// URL.'),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex')
+        .describe('Its SHA-256.'),
+      into: plainPath.default('/opt/brinicle/node').describe('Where it is unpacked.'),
     }),
   ])
   .prefault({ from: 'package' });
@@ -140,7 +149,10 @@ const hostRuleSchema = z.strictObject({
   include: z.array(hostPath).min(1).default(['/']).describe('Folders that are backed up.'),
   exclude: z.array(pattern).default([]).describe('Patterns, as in .gitignore, that are left out.'),
   quota: z
-    .strictObject({ bytes: size.optional(), inodes: z.int().min(100).optional() })
+    .strictObject({
+      bytes: size.optional().describe('Bytes one of these hosts may hold.'),
+      inodes: z.int().min(100).optional().describe('Files one of these hosts may hold.'),
+    })
     .optional()
     .describe("Other amounts than server.quota's for these hosts."),
 });
@@ -196,7 +208,8 @@ export const policySchema = z.strictObject({
         .optional()
         .describe('Publish push keys in the mine under this name instead of ssh.user_keys.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('How the output meets your Salt.'),
   node: nodeSchema.describe('Where hosts and the backup server get Node.js 18 or later from.'),
   push_key: z
     .strictObject({
@@ -204,7 +217,7 @@ export const policySchema = z.strictObject({
         .enum(['dedicated', 'root'])
         .default('dedicated')
         .describe("A key of its own in /etc/brinicle, or root's own."),
-      type: z.enum(['ed25519', 'rsa']).default('ed25519'),
+      type: z.enum(['ed25519', 'rsa']).default('ed25519').describe('Kind of the key; rsa has 3,072 bits.'),
     })
     .prefault({})
     .describe('The key with which a host pushes.'),
@@ -217,7 +230,8 @@ export const policySchema = z.strictObject({
         .default([2, 10, 18])
         .describe('Hours at which hosts push.'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('When hosts push.'),
   program: plainPath
     .default('/usr/local/sbin/brinicle-snap')
     .describe('Where the push program is installed on hosts.'),
