@@ -134,6 +134,8 @@ function readTree(folder: string): { tree: OutputTree } | { fault: string } {
   const walk = (below: string): void => {
     for (const item of readdirSync(join(folder, below), { withFileTypes: true })) {
       const path = below === '' ? item.name : `${below}/${item.name}`;
+      // A master that runs as root leaves these where it loads the modules from.
+      if (item.name === '__pycache__') continue;
       if (item.isDirectory()) walk(path);
       else if (item.isFile()) tree.set(path, compiledText(readFileSync(join(folder, path))));
       else tree.set(path, '');

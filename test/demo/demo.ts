@@ -128,7 +128,9 @@ async function play(root: ThrowawayRoot, folder: string): Promise<void> {
   show(summary(again));
   expectFine('a second highstate', changedStates(again).length === 0, changedStates(again).join('\n'));
 
-  say(`7. a highstate on ${HOST}: pinned host keys, program, cron entry`);
+  say(
+    `7. a highstate on ${HOST}: pinned host keys, program, cron entry (this one machine plays the backup server too)`,
+  );
   const onHost = await applyStates(root, { minionId: HOST, sls: 'brinicle' });
   show(summary(onHost));
   show((await root.mustExec(['crontab', '-l'])).stdout);
@@ -166,7 +168,9 @@ const root = await ThrowawayRoot.start({ salt: '3008' });
 try {
   await play(root, folder);
   await push(root, folder);
-  process.stdout.write('\nDone. Nothing of it is left on this machine.\n');
+  process.stdout.write(
+    '\nDone. No account, mount or service of it is left; the built root stays in .cache (make clean removes it).\n',
+  );
 } finally {
   await root.stop();
   rmSync(folder, { recursive: true, force: true });

@@ -88,14 +88,15 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
             ? { 'ssh.host_keys': [{ private: false }], 'network.ip_addrs': [] }
             : functions,
       });
-      const text = JSON.stringify(pillar);
+      // Without key blobs and fingerprints, in which three letters of a name may stand by chance.
+      const text = JSON.stringify(pillar).replace(/AAAA[\w+/=]+|SHA256:[\w+/]+/g, '');
       for (const other of minions.filter((name) => name !== minionId)) {
         expect(`${minionId}: ${text.includes(other)}`).toBe(
           // A host is told where the backup server is: 127.0.0.1 here, and never by its minion ID.
           `${minionId}: false`,
         );
         expect(text).not.toContain(`bk-${other}`);
-        if (secrets.has(other)) expect(text).not.toContain(secrets.get(other));
+        if (secrets.has(other)) expect(JSON.stringify(pillar)).not.toContain(secrets.get(other));
       }
     }
     const key = { path: '/etc/brinicle/id_ed25519', type: 'ed25519' };
@@ -132,7 +133,8 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
       expect.stringMatching(/^brinicle-pillar: .*compiled nothing for this minion/),
     ]);
     const publicKey = (await root.readFile('/etc/brinicle/id_ed25519.pub')).trim();
-    await root.mustExec(['salt', 'backup1', 'mine.update', '--out=quiet']);
+    // The first run on the backup server publishes its host keys.
+    await salt.highstate('backup1');
 
     const mine = await root.mustExec([
       'salt-run',
@@ -201,9 +203,13 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
     [
       'a module with a syntax error',
       `echo 'def (' >> ${module}`,
-      /ext_pillar brinicle is not loaded.*See its log/,
+      /ext_pillar brinicle is not loaded.*Its log says why/,
     ],
-    ['no module', `rm -r ${OUTPUT_IN_ROOT}/states/_pillar`, /ext_pillar brinicle is not loaded.*See its log/],
+    [
+      'no module',
+      `rm -r ${OUTPUT_IN_ROOT}/states/_pillar`,
+      /ext_pillar brinicle is not loaded.*Its log says why/,
+    ],
   ];
   const furtherFaults: [string, string, RegExp][] = [
     ['no data', `rm ${web} ${backup}`, /compiled nothing for this minion.*run 'brinicle compile'/],

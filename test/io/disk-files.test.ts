@@ -224,3 +224,20 @@ process.stdout.write(fault ?? 'no fault');
     expect(treeAt(parent)).toEqual({ lock: 'old', 'out/one': 'old' });
   });
 });
+
+test('what Python leaves beside the modules is neither read nor in the way of a compile', () => {
+  const folder = join(place(), 'out');
+  const before = new Map([
+    ['states/_pillar/brinicle.py', 'old'],
+    ['states/_tops/brinicle.py', 'gone'],
+  ]);
+  expect(diskFiles.replaceTree(folder, new Map(), before)).toBeUndefined();
+  for (const name of ['_pillar', '_tops']) {
+    mkdirSync(join(folder, 'states', name, '__pycache__'));
+    writeFileSync(join(folder, 'states', name, '__pycache__', 'brinicle.cpython-311.pyc'), 'bytes');
+  }
+  expect(diskFiles.readTree(folder)).toEqual({ tree: before });
+  const after = new Map([['states/_pillar/brinicle.py', 'new']]);
+  expect(diskFiles.replaceTree(folder, before, after)).toBeUndefined();
+  expect(diskFiles.readTree(folder)).toEqual({ tree: after });
+});

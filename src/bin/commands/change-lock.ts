@@ -24,7 +24,9 @@ function carryOut(change: LockChange, lockPath: string, files: Files, terminal: 
     ]);
     return EXIT.problems;
   }
-  terminal.out(`${change.done}\nnext: brinicle compile\n`);
+  terminal.out(
+    `${change.done}\nnext: brinicle compile, commit, then apply the states to the backup server and the host\n`,
+  );
   return EXIT.fine;
 }
 

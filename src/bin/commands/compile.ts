@@ -16,6 +16,7 @@ interface Outcome {
   compiled?: Compiled;
   plan?: Plan;
   problems: Problem[];
+  written: boolean;
 }
 
 /** Files of the output that do not begin as generated ones do: somebody put them there, so they are not removed. */
@@ -67,13 +68,14 @@ async function run(mode: CompileMode, options: FleetOptions, files: Files): Prom
   const paths = inputPaths(options);
   const folder = outputFolder(options);
   const read = await readInputs(paths, files);
-  if (read.inputs === undefined) return { problems: read.problems };
+  if (read.inputs === undefined) return { problems: read.problems, written: false };
   const compiled = compileFleet(read.inputs);
   const problems = [...read.problems, ...compiled.problems];
   const before = files.readTree(folder);
   if ('fault' in before) {
     return {
       compiled,
+      written: false,
       problems: [
         ...problems,
         error(
@@ -94,7 +96,9 @@ async function run(mode: CompileMode, options: FleetOptions, files: Files): Prom
       ...stale(plan, !('text' in lockNow) || lockNow.text !== compiled.lockText, paths.lock, folder),
     );
   }
-  if (mode === 'write' && compiled.mayWrite && !problems.some(({ rule }) => rule === 'output-foreign')) {
+  const blocked = !compiled.mayWrite || problems.some(({ rule }) => rule === 'output-foreign');
+  let written = false;
+  if (mode === 'write' && !blocked) {
     const lockNow = files.readText(paths.lock, Number.MAX_SAFE_INTEGER);
     // The lock first: a crash in between leaves accounts that are given and an output that is merely stale.
     const lockFault =
@@ -102,6 +106,7 @@ async function run(mode: CompileMode, options: FleetOptions, files: Files): Prom
         ? undefined
         : files.replaceFile(paths.lock, compiled.lockText);
     const fault = lockFault ?? files.replaceTree(folder, before.tree, compiled.tree);
+    written = fault === undefined;
     if (fault !== undefined)
       problems.push(
         error(
@@ -113,7 +118,7 @@ async function run(mode: CompileMode, options: FleetOptions, files: Files): Prom
         ),
       );
   }
-  return { compiled, plan, problems };
+  return { compiled, plan, problems, written };
 }
 
 /** `compile`, `compile --check` and `plan`: one way, so that the plan is what a compile does. */
@@ -123,7 +128,7 @@ export async function compileCommand(
   files: Files,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { compiled, plan, problems } = await run(mode, options, files);
+  const { compiled, plan, problems, written } = await run(mode, options, files);
   const failed = hasErrors(problems);
   if (options.json === true) {
     terminal.out(jsonText({ ok: !failed, hosts: plan?.hosts ?? [], files: plan?.files ?? [], problems }));
@@ -131,8 +136,14 @@ export async function compileCommand(
   }
   if (plan !== undefined && mode !== 'check') terminal.out(planText(plan));
   printProblems(terminal, problems);
-  if (compiled !== undefined && !compiled.mayWrite && mode === 'write')
-    terminal.err('strict: true and there are errors: nothing was written\n');
+  if (mode === 'write') {
+    const why = compiled?.mayWrite === false ? ' (strict: true, and there are errors)' : '';
+    terminal.err(
+      written
+        ? `written: ${outputFolder(options)}, ${inputPaths(options).lock}\n`
+        : `nothing was written${why}\n`,
+    );
+  }
   if (mode === 'check' && !failed) terminal.out('the committed output is what the inputs compile to\n');
   return failed ? EXIT.problems : EXIT.fine;
 }

@@ -15,7 +15,11 @@ export interface InitOptions {
 }
 
 function nextSteps(folder: string, server: string): string {
-  return `next, on the Salt master, in ${folder}:
+  return `next, in ${folder} on the Salt master:
+  echo '{}' > mine.json && brinicle compile    # one error is expected: no host keys yet
+  put out/master.d/zz-brinicle.conf into /etc/salt/master.d (read its head first), restart the master
+  add out/top-lines.sls to your top.sls
+  salt '*' saltutil.sync_all && salt '*' state.apply brinicle
   salt-run mine.get '*' ssh.user_keys --out=json > mine.json
   salt-run mine.get '${server}' ssh.host_keys --out=json > host-keys.json
   salt-key -L --out=json > accepted.json
@@ -45,6 +49,7 @@ export function initCommand(
   for (const [name, content] of [
     ['brinicle.yaml', text],
     ['brinicle.schema.json', schemaText('policy')],
+    ['.gitignore', '__pycache__/\n'],
   ] as const) {
     const unwritten = files.createFile(join(folder, name), content);
     if (unwritten === undefined) terminal.out(`wrote ${join(folder, name)}\n`);

@@ -23,5 +23,5 @@ include:
 
 brinicle-pillar:
   test.fail_without_changes:
-    - comment: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. See its log, then run: salt-run saltutil.sync_pillar") | tojson(ensure_ascii=False) }}
+    - comment: {{ (error or "The pillar has no data of Brinicle: the ext_pillar brinicle is not loaded on the master. Is zz-brinicle.conf in master.d, and was the master restarted? Its log says why.") | tojson(ensure_ascii=False) }}
 {%- endif %}

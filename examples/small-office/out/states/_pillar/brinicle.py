@@ -139,7 +139,9 @@ def _host(data, name, raw):
     except FileNotFoundError:
         raise _Unsound(
             "Brinicle has compiled nothing for this minion: neither the mine nor the lock named it at "
-            "the last compile, or its ID is refused. 'brinicle explain HOST' says which; then run 'brinicle compile'."
+            "the last compile, or its ID is refused. If it is new, applying "
+            "the states publishes its key: take the mine, run 'brinicle compile', apply again. 'brinicle explain "
+            "HOST' says more."
         ) from None
     if not isinstance(document.get("minion"), str) or not isinstance(document.get("brinicle"), dict):
         raise _Unsound(
