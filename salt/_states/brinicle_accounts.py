@@ -59,14 +59,13 @@ def _present(name, sysusers, tmpfiles):
             changes.setdefault(account, {}).update(what)
         said.extend(_apply_accounts(left))
         drift, left = left, _Drift(users, groups, lines)
-    problems = list(left.problems)
+    # What a program said comes first: of a thousand accounts that did not take, only some are shown.
+    problems = list(left.problems) + (said if left.changes() else [])
     for account, what in left.changes().items():
         problems.append("{}: did not take: {}.".format(account, ", ".join(sorted(what))))
         # What did not take is no change.
         for item in what:
             changes.get(account, {}).pop(item, None)
-    if left.changes():
-        problems.extend(said)
     changes = {account: what for account, what in changes.items() if what}
     return __utils__["brinicle.conclude"](name, changes, problems, fine, __opts__["test"])
 

@@ -3,11 +3,12 @@ import { hash } from 'node:crypto';
 /** Every account of a host begins so; the sshd Match block and its checks hang on it. */
 export const ACCOUNT_PREFIX = 'bk-';
 
-const MAX_ACCOUNT = 32;
+/** useradd takes 32 characters, systemd-sysusers one less (UT_NAMESIZE - 1). */
+const MAX_ACCOUNT = 31;
 const READABLE_AS_IT_IS = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/;
 
 /**
- * The account name for a minion ID: `bk-` and the ID where useradd on Debian and RHEL takes that (32 characters,
+ * The account name for a minion ID: `bk-` and the ID where useradd on Debian and RHEL takes that (31 characters,
  * lower-case letters, digits, `-`), otherwise `bk-`, a readable part and some of the ID's SHA-256. A name that
  * `taken` has already is passed over for a longer hash, so that two IDs never share one.
  */

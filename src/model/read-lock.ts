@@ -1,5 +1,6 @@
 import { isAccountName } from './account.ts';
 import { LOCK_FORMAT, type Lock, type LockedHost, lockSchema } from './lock.ts';
+import { lockAsWritten } from './lock-as-written.ts';
 import { minionIdFault } from './minion-id.ts';
 import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
 import { schemaProblems } from './read-policy.ts';
@@ -101,10 +102,38 @@ function droppedByZod(value: unknown, locate: (path: readonly PropertyKey[]) => 
   return [error('lock-schema', { host: '__proto__', at }, 'a minion ID that is refused', WHY, FIX)];
 }
 
+/** Every rule that a lock's hosts and server must keep. */
+function lockProblems({ hosts, server }: Lock, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const problems = [
+    ...hostProblems(hosts, locate),
+    ...duplicates(hosts, 'uid', 'lock-duplicate-uid', locate),
+    ...duplicates(hosts, 'account', 'lock-duplicate-account', locate),
+    ...duplicates(hosts, 'key', 'lock-duplicate-key', locate),
+  ];
+  (server?.hostKeys ?? []).forEach((line, index) => {
+    const key = parseSshPublicKey(line);
+    // Not before there is a fault: it makes an index of every line.
+    const where = (): { at: Place } => ({ at: locate(['server', 'host_keys', index]) });
+    if ('fault' in key) problems.push(error('lock-key', where(), key.fault.what, key.fault.why, FIX));
+    else if (line !== keyLine(key.key))
+      problems.push(error('lock-key', where(), 'a key with a comment or a line end', WHY, FIX));
+  });
+  const fault = server === undefined ? undefined : minionIdFault(server.name);
+  if (fault !== undefined) {
+    const what = `a minion ID that is refused: ${fault}`;
+    problems.push(error('lock-schema', { at: locate(['server', 'name']) }, what, WHY, FIX));
+  }
+  return problems;
+}
+
 /** Reads fleet.lock.yaml; without a lock when anything in it breaks a rule, since all accounts hang on it. */
 export function readLock(text: string, file: string): { lock?: Lock; problems: Problem[] } {
   const conflicts = mergeConflicts(text, file);
   if (conflicts.length > 0) return { problems: conflicts };
+  const written = lockAsWritten(text);
+  // Where a rule is broken, the text is read as YAML, which knows the lines.
+  if (written !== undefined && lockProblems(written, () => ({ file })).length === 0)
+    return { lock: written, problems: [] };
   const yaml = readYaml(text, file);
   if ('fault' in yaml)
     return {
@@ -137,40 +166,13 @@ export function readLock(text: string, file: string): { lock?: Lock; problems: P
       { account: host.account, uid: host.uid, key: host.key, retired: host.retired === true },
     ]),
   );
-  const problems = [
-    ...hostProblems(hosts, locate),
-    ...duplicates(hosts, 'uid', 'lock-duplicate-uid', locate),
-    ...duplicates(hosts, 'account', 'lock-duplicate-account', locate),
-    ...duplicates(hosts, 'key', 'lock-duplicate-key', locate),
-  ];
-  (parsed.data.server?.host_keys ?? []).forEach((line, index) => {
-    const key = parseSshPublicKey(line);
-    // Not before there is a fault: it makes an index of every line.
-    const where = (): { at: Place } => ({ at: locate(['server', 'host_keys', index]) });
-    if ('fault' in key) problems.push(error('lock-key', where(), key.fault.what, key.fault.why, FIX));
-    else if (line !== keyLine(key.key))
-      problems.push(error('lock-key', where(), 'a key with a comment or a line end', WHY, FIX));
-  });
   const server = parsed.data.server;
-  const serverFault = server === undefined ? undefined : minionIdFault(server.name);
-  if (serverFault !== undefined)
-    problems.push(
-      error(
-        'lock-schema',
-        { at: locate(['server', 'name']) },
-        `a minion ID that is refused: ${serverFault}`,
-        WHY,
-        FIX,
-      ),
-    );
-  if (problems.length > 0) return { problems };
-  return {
-    lock: {
-      hosts,
-      ...(server === undefined ? {} : { server: { name: server.name, hostKeys: server.host_keys } }),
-    },
-    problems: [],
+  const lock: Lock = {
+    hosts,
+    ...(server === undefined ? {} : { server: { name: server.name, hostKeys: server.host_keys } }),
   };
+  const problems = lockProblems(lock, locate);
+  return problems.length > 0 ? { problems } : { lock, problems: [] };
 }
 
 /** Hosts of the lock whose uid lies in no range of the policy: limits and quota would strike an account that is not theirs. */

@@ -5,12 +5,12 @@ import { compileFigures } from './compile-figures.ts';
 import { type FigureGroup, figureTables, keepsTarget } from './figure.ts';
 import { machineText } from './machine.ts';
 import { pillarFigures } from './pillar-figures.ts';
-import { manyJails, thousandJails, wholeServer } from './salt-figures.ts';
+import { manyJails, thousandJails } from './salt-figures.ts';
 
-const USAGE = `usage: npm run bench [-- [--write] [--only compile|pillar|salt|many|server]]
+const USAGE = `usage: npm run bench [-- [--write] [--only compile|pillar|salt|many]]
 
 Measures what Brinicle promises of speed and memory, beside a peer, and prints tables. Needs root, for throwaway
-machines with real Salt and a file system of their own; takes about half an hour.
+machines with real Salt and a file system of their own; takes about a quarter of an hour.
 
   --write   puts the tables into BENCHMARKS.md
   --only    measures one part
@@ -25,16 +25,11 @@ const PARTS: Readonly<Record<string, () => Promise<FigureGroup[]>>> = {
   ],
   pillar: async () => [await pillarFigures(10_000)],
   salt: async () => {
-    const groups: FigureGroup[] = [];
-    for (const release of ['3008', '3006'] as const) {
-      const { group, saltVersion } = await thousandJails(release);
-      saltVersions.push(saltVersion);
-      groups.push(group);
-    }
-    return groups;
+    const { group, saltVersion } = await thousandJails('3008');
+    saltVersions.push(saltVersion);
+    return [group];
   },
   many: async () => [await manyJails('3008', 10_000)],
-  server: async () => [await wholeServer('3008')],
 };
 
 function readArguments(): { write: boolean; parts: string[] } | undefined {

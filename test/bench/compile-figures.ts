@@ -34,6 +34,8 @@ export async function compileFigures(target: CompileTarget): Promise<FigureGroup
     const read: Measured[] = [];
     for (let run = 0; run < target.runs; run++) {
       await disk.run(['rm', '-rf', bare, join(fleet, 'out'), join(fleet, 'fleet.lock.yaml')]);
+      // Or the sync of the lock would wait for all that was removed.
+      await disk.run(['sync', '-f', disk.folder]);
       compile.push(await disk.measure(brinicle));
       if (run === 0) await disk.run([...bareIo, 'pack', join(fleet, 'out'), pack]);
       write.push(await disk.measure([...bareIo, 'write', pack, bare]));

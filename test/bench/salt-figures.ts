@@ -107,24 +107,3 @@ export async function manyJails(salt: SaltRelease, hosts: number): Promise<Figur
     removeFleet(fleet);
   }
 }
-
-/** Everything that a backup server gets, with 1,000 hosts: for information, so without a peer. */
-export async function wholeServer(salt: SaltRelease): Promise<FigureGroup> {
-  const figures: Figure[] = [];
-  for (const accounts of ['states', 'bulk'] as const) {
-    const fleet = await compiledFleet(1000, accounts);
-    const roots = new Roots();
-    try {
-      const make = (): Promise<Subject> =>
-        compiledSubject(salt, fleet, `server, accounts: ${accounts}`, 'brinicle.server');
-      const first = await roots.firstRuns(make, 1);
-      const again = [await applyAgain(first.subject), await applyAgain(first.subject)];
-      figures.push(timed(`\`accounts: ${accounts}\`, first run`, first.runs));
-      figures.push(timed(`\`accounts: ${accounts}\`, nothing to do`, again));
-    } finally {
-      await roots.stop();
-      removeFleet(fleet);
-    }
-  }
-  return { title: 'A whole backup server of 1,000 hosts', figures };
-}

@@ -5,7 +5,8 @@ import { ThrowawayRoot } from '../throwaway/root.ts';
 import { CompiledFleet, newKeyPair } from './compiled-fleet.ts';
 import { applyStates, changedStates, failedStates, prepareMasterless, type SaltRun } from './masterless.ts';
 
-const HOSTS = ['web1', 'db_1', 'Mail.example.test'];
+const LONG = 'a-host-with-a-name-that-is-longer-than-any-account.example.test';
+const HOSTS = ['web1', 'db_1', 'Mail.example.test', LONG];
 const JAILS = '/srv/brinicle/jails';
 const KEYS = '/etc/brinicle/keys';
 

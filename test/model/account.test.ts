@@ -9,8 +9,8 @@ describe('an account name', () => {
     ['web1', 'bk-web1'],
     ['root', 'bk-root'],
     ['0', 'bk-0'],
-    ['a'.repeat(29), `bk-${'a'.repeat(29)}`],
-    ['a'.repeat(30), 'bk-aaaaaaaaaaaaaaaaaaaa-3a54fc0c'],
+    ['a'.repeat(28), `bk-${'a'.repeat(28)}`],
+    ['a'.repeat(30), 'bk-aaaaaaaaaaaaaaaaaaa-3a54fc0c'],
     ['web1.example.test', 'bk-web1-example-test-1aff0662'],
     ['DB-1', 'bk-db-1-fe6b8987'],
     ['db_1', 'bk-db-1-562e35be'],
@@ -20,12 +20,12 @@ describe('an account name', () => {
     expect(accountName(minionId, free)).toBe(account);
   });
 
-  test('is one that useradd takes, at most 32 characters, for any ID', () => {
+  test('is one that useradd and systemd-sysusers take, at most 31 characters, for any ID', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 }), (minionId) => {
         const account = accountName(minionId, free);
         expect(account).toMatch(/^bk-[a-z0-9]([a-z0-9-]*[a-z0-9])?$/);
-        expect(account.length).toBeLessThanOrEqual(32);
+        expect(account.length).toBeLessThanOrEqual(31);
         expect(isAccountName(account)).toBe(true);
       }),
     );
@@ -50,7 +50,7 @@ describe('an account name', () => {
     'bk-a b',
     'bk-a\n',
     'bk-../x',
-    `bk-${'a'.repeat(30)}`,
+    `bk-${'a'.repeat(29)}`,
   ])('%j in a lock is none', (text) => {
     expect(isAccountName(text)).toBe(false);
   });

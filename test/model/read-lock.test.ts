@@ -29,6 +29,10 @@ describe('fleet.lock.yaml', () => {
     expect(lockText(read.lock ?? { hosts: new Map() })).toBe(text);
   });
 
+  test('is read as YAML to the same lock', () => {
+    expect(readLock(`${text}# not as it was written\n`, 'fleet.lock.yaml')).toEqual({ lock, problems: [] });
+  });
+
   test('is written sorted by ID, whatever the order was', () => {
     expect(lockText({ ...lock, hosts: new Map([...lock.hosts].reverse()) })).toBe(text);
   });

@@ -19,13 +19,13 @@ brinicle-bulk-absent:
 brinicle-groups:
   group.present:
     - names:
-      - bk-db1-office-example-t-f68c4d6e:
+      - bk-db1-office-example-f68c4d6e:
         - gid: 20000
-      - bk-files1-office-exampl-8c9daa00:
+      - bk-files1-office-examp-8c9daa00:
         - gid: 20001
-      - bk-mail1-office-example-71d0faa9:
+      - bk-mail1-office-exampl-71d0faa9:
         - gid: 20002
-      - bk-shop1-office-example-2460785c:
+      - bk-shop1-office-exampl-2460785c:
         - gid: 20003
       - bk-web1-office-example-1ee92724:
         - gid: 20004
@@ -48,16 +48,16 @@ brinicle-accounts:
     - allow_uid_change: true
     - allow_gid_change: true
     - names:
-      - bk-db1-office-example-t-f68c4d6e: # db1.office.example.test
+      - bk-db1-office-example-f68c4d6e: # db1.office.example.test
         - uid: 20000
         - gid: 20000
-      - bk-files1-office-exampl-8c9daa00: # files1.office.example.test
+      - bk-files1-office-examp-8c9daa00: # files1.office.example.test
         - uid: 20001
         - gid: 20001
-      - bk-mail1-office-example-71d0faa9: # mail1.office.example.test
+      - bk-mail1-office-exampl-71d0faa9: # mail1.office.example.test
         - uid: 20002
         - gid: 20002
-      - bk-shop1-office-example-2460785c: # shop1.office.example.test
+      - bk-shop1-office-exampl-2460785c: # shop1.office.example.test
         - uid: 20003
         - gid: 20003
       - bk-web1-office-example-1ee92724: # web1.office.example.test
@@ -72,14 +72,14 @@ brinicle-jails:
     - user: root
     - mode: '0750'
     - names:
-      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e:
-        - group: bk-db1-office-example-t-f68c4d6e
-      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00:
-        - group: bk-files1-office-exampl-8c9daa00
-      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9:
-        - group: bk-mail1-office-example-71d0faa9
-      - /srv/brinicle/jails/bk-shop1-office-example-2460785c:
-        - group: bk-shop1-office-example-2460785c
+      - /srv/brinicle/jails/bk-db1-office-example-f68c4d6e:
+        - group: bk-db1-office-example-f68c4d6e
+      - /srv/brinicle/jails/bk-files1-office-examp-8c9daa00:
+        - group: bk-files1-office-examp-8c9daa00
+      - /srv/brinicle/jails/bk-mail1-office-exampl-71d0faa9:
+        - group: bk-mail1-office-exampl-71d0faa9
+      - /srv/brinicle/jails/bk-shop1-office-exampl-2460785c:
+        - group: bk-shop1-office-exampl-2460785c
       - /srv/brinicle/jails/bk-web1-office-example-1ee92724:
         - group: bk-web1-office-example-1ee92724
       - /srv/brinicle/jails/bk-web2-office-example-2311894f:
@@ -90,14 +90,14 @@ brinicle-inboxes:
     - user: root
     - mode: '1730'
     - names:
-      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e/inbox:
-        - group: bk-db1-office-example-t-f68c4d6e
-      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00/inbox:
-        - group: bk-files1-office-exampl-8c9daa00
-      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9/inbox:
-        - group: bk-mail1-office-example-71d0faa9
-      - /srv/brinicle/jails/bk-shop1-office-example-2460785c/inbox:
-        - group: bk-shop1-office-example-2460785c
+      - /srv/brinicle/jails/bk-db1-office-example-f68c4d6e/inbox:
+        - group: bk-db1-office-example-f68c4d6e
+      - /srv/brinicle/jails/bk-files1-office-examp-8c9daa00/inbox:
+        - group: bk-files1-office-examp-8c9daa00
+      - /srv/brinicle/jails/bk-mail1-office-exampl-71d0faa9/inbox:
+        - group: bk-mail1-office-exampl-71d0faa9
+      - /srv/brinicle/jails/bk-shop1-office-exampl-2460785c/inbox:
+        - group: bk-shop1-office-exampl-2460785c
       - /srv/brinicle/jails/bk-web1-office-example-1ee92724/inbox:
         - group: bk-web1-office-example-1ee92724
       - /srv/brinicle/jails/bk-web2-office-example-2311894f/inbox:
@@ -108,14 +108,14 @@ brinicle-status:
     - user: root
     - mode: '0750'
     - names:
-      - /srv/brinicle/jails/bk-db1-office-example-t-f68c4d6e/status:
-        - group: bk-db1-office-example-t-f68c4d6e
-      - /srv/brinicle/jails/bk-files1-office-exampl-8c9daa00/status:
-        - group: bk-files1-office-exampl-8c9daa00
-      - /srv/brinicle/jails/bk-mail1-office-example-71d0faa9/status:
-        - group: bk-mail1-office-example-71d0faa9
-      - /srv/brinicle/jails/bk-shop1-office-example-2460785c/status:
-        - group: bk-shop1-office-example-2460785c
+      - /srv/brinicle/jails/bk-db1-office-example-f68c4d6e/status:
+        - group: bk-db1-office-example-f68c4d6e
+      - /srv/brinicle/jails/bk-files1-office-examp-8c9daa00/status:
+        - group: bk-files1-office-examp-8c9daa00
+      - /srv/brinicle/jails/bk-mail1-office-exampl-71d0faa9/status:
+        - group: bk-mail1-office-exampl-71d0faa9
+      - /srv/brinicle/jails/bk-shop1-office-exampl-2460785c/status:
+        - group: bk-shop1-office-exampl-2460785c
       - /srv/brinicle/jails/bk-web1-office-example-1ee92724/status:
         - group: bk-web1-office-example-1ee92724
       - /srv/brinicle/jails/bk-web2-office-example-2311894f/status:
@@ -127,14 +127,14 @@ brinicle-keys:
     - group: root
     - mode: '0644'
     - names:
-      - /etc/brinicle/keys/bk-db1-office-example-t-f68c4d6e:
-        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpc9mdvUVLncKuP0qlTGPwE2tFrnmKQhMh5b1OOBXMD bk-db1-office-example-t-f68c4d6e
-      - /etc/brinicle/keys/bk-files1-office-exampl-8c9daa00:
-        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAb1megQ/jHrBO0nlWBejhuTdioj24nED3bsnaj7T7cB bk-files1-office-exampl-8c9daa00
-      - /etc/brinicle/keys/bk-mail1-office-example-71d0faa9:
-        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFzBXvIAVNah5yOmmnru8PwNSZkg+YyHfNDy5tqX+eJJ bk-mail1-office-example-71d0faa9
-      - /etc/brinicle/keys/bk-shop1-office-example-2460785c:
-        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGBRjIwUzv3VOYgwJSHS/VpqlGTQzdKEz9/GIvNqMhi4 bk-shop1-office-example-2460785c
+      - /etc/brinicle/keys/bk-db1-office-example-f68c4d6e:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGpc9mdvUVLncKuP0qlTGPwE2tFrnmKQhMh5b1OOBXMD bk-db1-office-example-f68c4d6e
+      - /etc/brinicle/keys/bk-files1-office-examp-8c9daa00:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAb1megQ/jHrBO0nlWBejhuTdioj24nED3bsnaj7T7cB bk-files1-office-examp-8c9daa00
+      - /etc/brinicle/keys/bk-mail1-office-exampl-71d0faa9:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFzBXvIAVNah5yOmmnru8PwNSZkg+YyHfNDy5tqX+eJJ bk-mail1-office-exampl-71d0faa9
+      - /etc/brinicle/keys/bk-shop1-office-exampl-2460785c:
+        - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGBRjIwUzv3VOYgwJSHS/VpqlGTQzdKEz9/GIvNqMhi4 bk-shop1-office-exampl-2460785c
       - /etc/brinicle/keys/bk-web1-office-example-1ee92724:
         - contents: restrict,command="internal-sftp -u 0577 -d /inbox -p open,close,write,read,fsync,stat,lstat,fstat,realpath,posix-rename,statvfs,limits,remove" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPL+vFzvfgU270H5xSdA8gIeEEF3xSRTbpk3/qzUTjSQ bk-web1-office-example-1ee92724
       - /etc/brinicle/keys/bk-web2-office-example-2311894f:
