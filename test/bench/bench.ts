@@ -20,7 +20,7 @@ const saltVersions: string[] = [];
 
 const PARTS: Readonly<Record<string, () => Promise<FigureGroup[]>>> = {
   compile: async () => [
-    await compileFigures({ hosts: 10_000, runs: 7, seconds: 1 }),
+    await compileFigures({ hosts: 10_000, runs: 5, seconds: 1 }),
     await compileFigures({ hosts: 100_000, runs: 3, seconds: 8, peakMiB: 1024 }),
   ],
   pillar: async () => [await pillarFigures(10_000)],

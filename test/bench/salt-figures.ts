@@ -10,7 +10,7 @@ import {
   type Subject,
 } from './salt-subject.ts';
 
-const NO_OPS = 5;
+const NO_OPS = 3;
 const BULK_FIRST_RUNS = 3;
 
 const seconds = (runs: readonly Applied[]): number[] => runs.map((run) => run.seconds);
