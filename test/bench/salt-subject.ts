@@ -57,20 +57,14 @@ export async function applyAgain(subject: Subject): Promise<Applied> {
   return applied;
 }
 
-/** A root with a compiled fleet, and Brinicle's jails or whole server states to apply. */
-export async function compiledSubject(
-  salt: SaltRelease,
-  fleet: string,
-  name: string,
-  sls: 'brinicle.jails' | 'brinicle.server' = 'brinicle.jails',
-): Promise<Subject> {
-  const init = sls === 'brinicle.jails' ? 'none' : 'systemd';
-  const root = await ThrowawayRoot.start({ salt, init, storage: 'disk' });
+/** A root with a compiled fleet, and Brinicle's states of jails to apply. */
+export async function compiledSubject(salt: SaltRelease, fleet: string, name: string): Promise<Subject> {
+  const root = await ThrowawayRoot.start({ salt, init: 'none', storage: 'disk' });
   await root.copyIn(join(fleet, 'out'), OUTPUT_IN_ROOT);
   await prepareMasterless(root);
   const sync = ['salt-call', '--local', `--id=${SERVER}`, 'saltutil.sync_all', '--out=quiet'];
   await root.mustExec(sync, { timeoutMs: TIMEOUT_MS });
-  return { name, root, sls };
+  return { name, root, sls: 'brinicle.jails' };
 }
 
 /** A root with the same hosts in a hand-written loop. */
