@@ -175,29 +175,30 @@ function writeNew(path: string, text: string): void {
   }
 }
 
-function stage(folder: string, paths: readonly string[], after: OutputTree): void {
+/** Calls `put` with each path and its place below a folder, whose parents are made as they are met. */
+function inFolder(
+  folder: string,
+  paths: readonly string[],
+  put: (path: string, place: string) => void,
+): void {
   const made = new Set<string>();
   for (const path of paths) {
-    const staged = join(folder, path);
-    const parent = dirname(staged);
+    const place = join(folder, path);
+    const parent = dirname(place);
     if (!made.has(parent)) {
       mkdirSync(parent, { recursive: true });
       made.add(parent);
     }
-    writeNew(staged, after.get(path) ?? '');
+    put(path, place);
   }
 }
 
+function stage(folder: string, paths: readonly string[], after: OutputTree): void {
+  inFolder(folder, paths, (path, place) => writeNew(place, after.get(path) ?? ''));
+}
+
 function moveIn(staged: string, folder: string, paths: readonly string[]): void {
-  const made = new Set<string>();
-  for (const path of paths) {
-    const parent = dirname(join(folder, path));
-    if (!made.has(parent)) {
-      mkdirSync(parent, { recursive: true });
-      made.add(parent);
-    }
-    renameSync(join(staged, path), join(folder, path));
-  }
+  inFolder(folder, paths, (path, place) => renameSync(join(staged, path), place));
 }
 
 function removeStale(folder: string, before: OutputTree, after: OutputTree): void {

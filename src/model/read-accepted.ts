@@ -1,8 +1,7 @@
+import { isJsonObject } from './json-object.ts';
 import { error, type Problem } from './problem.ts';
 import { readYaml } from './yaml-source.ts';
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string');
 
@@ -17,7 +16,7 @@ export function readAccepted(
   } catch {
     parsed = undefined;
   }
-  const minions = isObject(parsed) ? parsed['minions'] : undefined;
+  const minions = isJsonObject(parsed) ? parsed['minions'] : undefined;
   if (!isTexts(minions)) {
     return {
       problems: [
@@ -48,7 +47,7 @@ export function readRoles(
       ],
     };
   const value = yaml.source.value ?? {};
-  if (!isObject(value))
+  if (!isJsonObject(value))
     return {
       problems: [
         error(

@@ -1,3 +1,4 @@
+import { isJsonObject } from './json-object.ts';
 import { error, type Problem, printable } from './problem.ts';
 
 /** What one minion published: files of public keys by user, or why there are none. */
@@ -15,14 +16,11 @@ export const MAX_MINE_BYTES = 128 * 2 ** 20;
 /** Users and files of one entry, more than any machine publishes. */
 const MAX_FILES = 1000;
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function entry(value: unknown): MineEntry {
   if (value === null || value === false || (Array.isArray(value) && value.length === 0))
     return { kind: 'nothing' };
   if (typeof value === 'string') return { kind: 'nothing', said: printable(value, 80) };
-  if (!isObject(value))
+  if (!isJsonObject(value))
     return {
       kind: 'unreadable',
       what: `its entry is ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}`,
@@ -36,7 +34,7 @@ function usersOf(value: Record<string, unknown>): MineEntry {
   let files = 0;
   for (const user in value) {
     const given = value[user];
-    if (!isObject(given))
+    if (!isJsonObject(given))
       return {
         kind: 'unreadable',
         what: `what it says of user ${printable(user, 40)} is no mapping of files`,
@@ -92,7 +90,7 @@ function repeatedIds(text: string): string[] {
 
 /** How many objects lie in each other at most, looking no deeper than `limit`. */
 function depth(value: unknown, limit: number): number {
-  if (!isObject(value) || limit === 0) return 0;
+  if (!isJsonObject(value) || limit === 0) return 0;
   let deepest = 0;
   for (const inner of Object.values(value)) {
     deepest = Math.max(deepest, depth(inner, limit - 1));
@@ -113,12 +111,12 @@ function unwrap(
   file: string,
 ): { tree: Record<string, unknown>; problems: Problem[] } {
   const values = Object.values(tree);
-  const filled = values.filter((value) => isObject(value) && Object.keys(value).length > 0);
+  const filled = values.filter((value) => isJsonObject(value) && Object.keys(value).length > 0);
   const byFunction =
     filled.length > 0 &&
     filled.every(
       (value) =>
-        isObject(value) &&
+        isJsonObject(value) &&
         (Object.hasOwn(value, functionName) ||
           (Object.keys(value).every((key) => FUNCTION_LEVEL.test(key)) && depth(value, 4) === 3)),
     );
@@ -126,7 +124,7 @@ function unwrap(
     const inner = Object.fromEntries(
       Object.entries(tree).map(([minionId, functions]) => [
         minionId,
-        isObject(functions) ? ownValue(functions, functionName) : functions,
+        isJsonObject(functions) ? ownValue(functions, functionName) : functions,
       ]),
     );
     return {
@@ -180,6 +178,7 @@ export function readMine(
   file: string,
   functionName: string,
 ): { mine?: Mine; problems: Problem[] } {
+  const fix = `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`;
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -191,12 +190,12 @@ export function readMine(
           { at: { file } },
           `not JSON: ${syntaxReason(text)}`,
           'no host can be read from it',
-          `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+          fix,
         ),
       ],
     };
   }
-  if (!isObject(parsed)) {
+  if (!isJsonObject(parsed)) {
     return {
       problems: [
         error(
@@ -204,7 +203,7 @@ export function readMine(
           { at: { file } },
           'it is JSON, but no mapping of minion IDs',
           'no host can be read from it',
-          `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+          fix,
         ),
       ],
     };
@@ -218,7 +217,7 @@ export function readMine(
           { at: { file }, host: printable(minionId) },
           'it is in the file twice',
           'the last entry would count, and a reviewer may read the first',
-          `write it anew: salt-run mine.get '*' ${functionName} --out=json > ${printable(file)}`,
+          fix,
         ),
       ),
     };
@@ -252,9 +251,9 @@ export function readHostKeys(
       ],
     };
   }
-  const keys = isObject(parsed) && Object.hasOwn(parsed, server) ? parsed[server] : undefined;
-  if (isObject(parsed) && Object.keys(parsed).length === 0) return { problems: [] };
-  if (!isObject(keys)) {
+  const keys = isJsonObject(parsed) && Object.hasOwn(parsed, server) ? parsed[server] : undefined;
+  if (isJsonObject(parsed) && Object.keys(parsed).length === 0) return { problems: [] };
+  if (!isJsonObject(keys)) {
     return {
       problems: [
         error(
