@@ -10,22 +10,50 @@ const programs = {
   goldens: 'test/goldens.ts',
 };
 
+/** What the states put on hosts and on the backup server: one file each, for Node.js 18 without any package. */
+const deployed = {
+  snap: 'src/bin/snap.ts',
+  rotate: 'src/bin/rotate.ts',
+  archive: 'src/bin/archive.ts',
+};
+
+/** A program that is yet to be written is left out. */
+const written = (sources) =>
+  Object.fromEntries(Object.entries(sources).filter(([, source]) => existsSync(source)));
+
 // Some bundled packages are CommonJS and call require for Node's own modules.
 const banner = `#!/usr/bin/env node
 import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url);`;
 
-await build({
-  entryPoints: Object.fromEntries(Object.entries(programs).filter(([, source]) => existsSync(source))),
-  outdir: 'dist',
-  outExtension: { '.js': '.mjs' },
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  banner: { js: banner },
-  loader: { '.njk': 'text', '.py': 'text', '.sls': 'text', '.jinja': 'text', '.txt': 'text' },
-  // fsevents is an optional package of macOS that nunjucks asks for only when it watches files.
-  external: ['fsevents'],
-  logLevel: 'warning',
-});
+const shared = { outdir: 'dist', bundle: true, platform: 'node', logLevel: 'warning' };
+
+await Promise.all([
+  build({
+    ...shared,
+    entryPoints: written(deployed),
+    outExtension: { '.js': '.cjs' },
+    format: 'cjs',
+    target: 'node18',
+    // Not in full: with its names minified an upload fails, as openpgp and the stores' clients compare names.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    define: { 'import.meta.url': 'urlOfBundle' },
+    // The directive counts only as the very first statement, which is this one.
+    banner: { js: "'use strict';const urlOfBundle=require('node:url').pathToFileURL(__filename).href;" },
+    loader: { '.node': 'empty' },
+    // ssh2 asks for it and does without.
+    external: ['cpu-features'],
+  }),
+  build({
+    ...shared,
+    entryPoints: written(programs),
+    outExtension: { '.js': '.mjs' },
+    format: 'esm',
+    target: 'node20',
+    banner: { js: banner },
+    loader: { '.njk': 'text', '.py': 'text', '.sls': 'text', '.jinja': 'text' },
+    // fsevents is an optional package of macOS that nunjucks asks for only when it watches files.
+    external: ['fsevents'],
+  }),
+]);

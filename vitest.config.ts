@@ -6,7 +6,7 @@ const textModules: Plugin = {
   name: 'text-modules',
   enforce: 'pre',
   async load(id) {
-    if (!/\.(njk|py|sls|jinja|txt)$/.test(id)) return null;
+    if (!/\.(njk|py|sls|jinja)$/.test(id)) return null;
     return `export default ${JSON.stringify(await readFile(id, 'utf8'))};`;
   },
 };

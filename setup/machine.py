@@ -18,6 +18,11 @@ NEEDED = {
     "gpg": "gpg",
     "gpgconf": "gpgconf",
     "gpg-agent": "gpg-agent",
+    # What restores are made with, and compared by.
+    "bsdtar": "libarchive-tools",
+    "setfattr": "attr",
+    "setfacl": "acl",
+    "rsync": "rsync",
 }
 
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

@@ -14,11 +14,6 @@ declare module '*.jinja' {
   export default text;
 }
 
-declare module '*.txt' {
-  const text: string;
-  export default text;
-}
-
 declare module '*.py' {
   const text: string;
   export default text;

@@ -1,5 +1,7 @@
 import { Argument, Command, CommanderError } from 'commander';
 import type { Files } from '../io/ports.ts';
+import { addArchiveCommands } from './archive-commands.ts';
+import { processContext } from './archive-context.ts';
 import { acceptKeyCommand, retireCommand } from './commands/change-lock.ts';
 import { compileCommand } from './commands/compile.ts';
 import { explainCommand } from './commands/explain.ts';
@@ -117,6 +119,8 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .argument('<minion-id>', 'minion ID, after --')
     .addHelpText('after', examples('brinicle pillar -C /srv/brinicle -- web1.example.test'))
     .action((minionId: string, options: FleetOptions) => finish(pillarCommand(minionId, options, terminal)));
+
+  addArchiveCommands(program, processContext(terminal), finish);
 
   program
     .command('schema')

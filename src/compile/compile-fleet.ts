@@ -25,7 +25,7 @@ export function compileFleet(inputs: CompileInputs): Compiled {
     fleet,
     lock,
     lockText: lockText(lock),
-    tree: emitTree(fleet, inputs.policy),
+    tree: emitTree(fleet, inputs),
     problems: sortProblems(problems),
     mayWrite: !(inputs.policy.strict && hasErrors(problems)),
   };

@@ -16,7 +16,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { OutputTree } from '../model/output-tree.ts';
 import type { Files, TextRead } from './ports.ts';
 
@@ -241,6 +241,15 @@ function replaceTree(folder: string, before: OutputTree, after: OutputTree): str
   }
 }
 
+/** More than any program of ours has. */
+const MAX_PROGRAM_BYTES = 32 * 2 ** 20;
+
+/** Where the programs of this build lie: beside the bundle that runs, or in dist when the sources themselves run. */
+function programFolder(): string {
+  const own = import.meta.dirname;
+  return basename(own) === 'io' ? join(own, '../../dist') : own;
+}
+
 /** Files on the machine's own disks. */
 export const diskFiles: Files = {
   readText,
@@ -251,6 +260,7 @@ export const diskFiles: Files = {
       return { fault: reason(thrown) };
     }
   },
+  readProgram: (name) => readText(join(programFolder(), name), MAX_PROGRAM_BYTES),
   replaceFile,
   createFile: (path, text) => {
     try {

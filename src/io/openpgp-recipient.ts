@@ -55,6 +55,7 @@ export async function recipientFacts(armored: string): Promise<RecipientFacts> {
       reason:
         key === undefined ? 'it holds no key' : `it holds ${keys.length} keys; give each a file of its own`,
     };
+  const armoredAnew = key.armor();
   // A subkey that was given up only from some day on still counts as sound on the day before.
   key.subkeys = key.subkeys.filter((subkey) => subkey.revocationSignatures.length === 0);
   const lastSigned = lastSelfSignature(key);
@@ -73,6 +74,7 @@ export async function recipientFacts(armored: string): Promise<RecipientFacts> {
     preferred === undefined ? undefined : Reflect.get(preferred, 'preferredCipherSuites');
   return {
     kind: 'public',
+    armored: armoredAnew,
     userId: printable(primary?.user.userID?.userID ?? 'no user ID', 80),
     fingerprint: key.getFingerprint().toUpperCase(),
     version: key.keyPacket.version,

@@ -1,3 +1,4 @@
+import type { ProgramName } from '../model/compile-inputs.ts';
 import type { OutputTree } from '../model/output-tree.ts';
 
 /** A text that was read, or why not. */
@@ -9,6 +10,8 @@ export interface Files {
   readText(path: string, maxBytes: number): TextRead;
   /** Reads all of standard input, likewise. */
   readStandardInput(maxBytes: number): TextRead;
+  /** The text of a program of this very build, which lies beside the one that runs. */
+  readProgram(name: ProgramName): TextRead;
   /** Replaces a file: written beside it, synced, renamed. Returns what went wrong, if anything. */
   replaceFile(path: string, text: string): string | undefined;
   /** Creates a file that must not be there yet. */

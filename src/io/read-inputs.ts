@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
-import type { CompileInputs } from '../model/compile-inputs.ts';
+import { type CompileInputs, PROGRAM_NAMES, type ProgramName } from '../model/compile-inputs.ts';
 import { EMPTY_LOCK, type Lock } from '../model/lock.ts';
-import { type Policy, uidRanges } from '../model/policy.ts';
+import { type Policy, sealRecipientNames, uidRanges } from '../model/policy.ts';
 import { error, hasErrors, type Problem, printable } from '../model/problem.ts';
 import { readAccepted, readRoles } from '../model/read-accepted.ts';
 import { lockRangeProblems, readLock } from '../model/read-lock.ts';
@@ -74,27 +74,39 @@ class InputReader {
   }
 }
 
-async function recipients(policy: Policy, policyPath: string, files: Files): Promise<Problem[]> {
-  if (policy.offsite === 'none') return [];
-  const found: Problem[] = [];
-  for (const given of policy.offsite.recipient) {
-    if (given.includes('-----BEGIN')) {
-      found.push(...recipientProblems(await recipientFacts(given), { file: policyPath }));
-      continue;
-    }
-    if (given.startsWith('/') || given.split('/').includes('..')) {
-      const reason = `${printable(given)} lies outside the folder of the policy`;
-      found.push(...recipientProblems({ kind: 'unreadable', reason }, { file: policyPath }));
-      continue;
-    }
-    const path = join(dirname(policyPath), given);
-    const read = files.readText(path, MIB);
-    let facts: RecipientFacts;
-    if ('text' in read) facts = await recipientFacts(read.text);
-    else if ('absent' in read) facts = { kind: 'absent', path: printable(given) };
-    else
-      facts = { kind: 'unreadable', reason: 'tooLarge' in read ? 'it is too large' : printable(read.fault) };
-    found.push(...recipientProblems(facts, { file: path }));
+/** What a recipient that the policy names turns out to be, and where that was read. */
+async function lookAtRecipient(
+  given: string,
+  policyPath: string,
+  files: Files,
+): Promise<{ facts: RecipientFacts; file: string }> {
+  if (given.includes('-----BEGIN')) return { facts: await recipientFacts(given), file: policyPath };
+  if (given.startsWith('/') || given.split('/').includes('..')) {
+    const reason = `${printable(given)} lies outside the folder of the policy`;
+    return { facts: { kind: 'unreadable', reason }, file: policyPath };
+  }
+  const file = join(dirname(policyPath), given);
+  const read = files.readText(file, MIB);
+  if ('text' in read) return { facts: await recipientFacts(read.text), file };
+  if ('absent' in read) return { facts: { kind: 'absent', path: printable(given) }, file };
+  const reason = 'tooLarge' in read ? 'it is too large' : printable(read.fault);
+  return { facts: { kind: 'unreadable', reason }, file };
+}
+
+interface Recipients {
+  /** Armored, of those that hosts seal to. */
+  seal: string[];
+  problems: Problem[];
+}
+
+async function readRecipients(policy: Policy, policyPath: string, files: Files): Promise<Recipients> {
+  const sealed = new Set(sealRecipientNames(policy));
+  const offsite = policy.offsite === 'none' ? [] : policy.offsite.recipient;
+  const found: Recipients = { seal: [], problems: [] };
+  for (const given of new Set([...offsite, ...sealed])) {
+    const { facts, file } = await lookAtRecipient(given, policyPath, files);
+    found.problems.push(...recipientProblems(facts, { file }));
+    if (facts.kind === 'public' && sealed.has(given)) found.seal.push(facts.armored);
   }
   return found;
 }
@@ -103,16 +115,42 @@ async function recipients(policy: Policy, policyPath: string, files: Files): Pro
 export async function loadPolicy(
   path: string,
   files: Files,
-): Promise<{ policy?: Policy; problems: Problem[] }> {
+): Promise<{ policy?: Policy; sealRecipients?: readonly string[]; problems: Problem[] }> {
   const reader = new InputReader(files);
   const text = reader.text(path, MIB, true, 'brinicle init writes a first one');
   if (text === undefined) return { problems: reader.problems };
   const read = readPolicy(text, path);
   if (read.policy === undefined) return { problems: read.problems };
+  const recipients = await readRecipients(read.policy, path, files);
   return {
     policy: read.policy,
-    problems: [...read.problems, ...(await recipients(read.policy, path, files))],
+    sealRecipients: recipients.seal,
+    problems: [...read.problems, ...recipients.problems],
   };
+}
+
+/** The programs of this build, and a problem for each that is not there. */
+function readPrograms(files: Files): { programs: Map<ProgramName, string>; problems: Problem[] } {
+  const programs = new Map<ProgramName, string>();
+  const problems: Problem[] = [];
+  for (const name of PROGRAM_NAMES) {
+    const read = files.readProgram(name);
+    if ('text' in read) {
+      programs.set(name, read.text);
+      continue;
+    }
+    const fault = 'fault' in read ? printable(read.fault) : 'tooLarge' in read ? 'it is too large' : '';
+    problems.push(
+      error(
+        'program-missing',
+        { at: { file: name } },
+        fault === '' ? 'it does not lie beside brinicle' : `it cannot be read: ${fault}`,
+        'the states put it on hosts and on the backup server',
+        'npm run build makes it; keep brinicle.mjs in one folder with the programs, and link to it from elsewhere',
+      ),
+    );
+  }
+  return { programs, problems };
 }
 
 /** The lock; an absent one is the empty lock. */
@@ -129,7 +167,8 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
   const lock = loadLock(paths.lock, files);
   const reader = new InputReader(files);
   const problems = [...loaded.problems, ...lock.problems];
-  const policy = loaded.policy;
+  const { policy, sealRecipients = [] } = loaded;
+  const programs = readPrograms(files);
   const functionName = policy?.salt.mine_alias ?? 'ssh.user_keys';
   const mineText = reader.text(
     paths.mine,
@@ -159,6 +198,7 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
       ? { problems: [] }
       : readHostKeys(keysFile.text, keysFile.path, policy.server.name);
   problems.push(
+    ...programs.problems,
     ...reader.problems,
     ...mine.problems,
     ...accepted.problems,
@@ -173,6 +213,7 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
   const blocked = hasErrors([
     ...loaded.problems,
     ...outside,
+    ...programs.problems,
     ...reader.problems,
     ...accepted.problems,
     ...roles.problems,
@@ -185,6 +226,8 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
     policy,
     lock: lock.lock,
     mine: mineRead,
+    sealRecipients,
+    programs: programs.programs,
     ...('accepted' in accepted && accepted.accepted !== undefined ? { accepted: accepted.accepted } : {}),
     ...('roles' in roles && roles.roles !== undefined ? { roles: roles.roles } : {}),
     ...('lines' in hostKeys && hostKeys.lines !== undefined ? { serverHostKeys: hostKeys.lines } : {}),

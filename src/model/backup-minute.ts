@@ -8,3 +8,8 @@ import { crc32 } from 'node:zlib';
 export function backupMinute(minionId: string): number {
   return crc32(Buffer.from(minionId, 'utf8')) % 60;
 }
+
+/** The second (0 to 59) after the start of that minute: hosts of one minute do not begin at once. */
+export function backupSecond(minionId: string): number {
+  return Math.floor(crc32(Buffer.from(minionId, 'utf8')) / 60) % 60;
+}

@@ -1,19 +1,9 @@
 import { z } from 'zod';
 import { globMatcher } from './glob.ts';
 import { minionIdFault } from './minion-id.ts';
+import { archiveLimitsSchema, hostPushKeys, ownArchiveLimitsSchema, pushSchema } from './push-policy.ts';
+import { sizeSchema, UNIT } from './size.ts';
 import type { UidRange } from './uid-range.ts';
-
-/** What a size in the policy may be: bytes as a number, or a number with KiB, MiB, GiB or TiB. */
-const SIZE = /^(\d+(?:\.\d+)?) ?(KiB|MiB|GiB|TiB)$/;
-const UNIT = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
-
-const size = z
-  .union([z.int().min(1), z.string().regex(SIZE, 'a size is a number of bytes, or like 512MiB or 20GiB')])
-  .transform((given): number => {
-    if (typeof given === 'number') return given;
-    const [, number = '0', unit = 'KiB'] = SIZE.exec(given) ?? [];
-    return Math.round(Number(number) * UNIT[unit as keyof typeof UNIT]);
-  });
 
 /** Paths that states write to: plain, absolute, and safe in a shell line, an sshd_config and a unit file. */
 const plainPath = z
@@ -52,9 +42,13 @@ const matchList = z.union([pattern, z.array(pattern).min(1)]).transform((given) 
 const saltName = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/, 'letters, digits, "_", "-" and "."');
 
 const quotaAmounts = {
-  bytes: size.default(50 * UNIT.GiB).describe('Bytes one host may hold in its inbox.'),
+  bytes: sizeSchema.default(50 * UNIT.GiB).describe('Bytes one host may hold in its inbox.'),
   inodes: z.int().min(100).default(100_000).describe('Files one host may hold in its inbox.'),
 };
+
+const recipientList = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .transform((given) => [given].flat());
 
 const serverSchema = z.strictObject({
   name: minionName.describe('Minion ID of the backup server. Needed: no default can be right.'),
@@ -82,9 +76,9 @@ const serverSchema = z.strictObject({
     .describe('What the kernel lets one host take.'),
   limits: z
     .strictObject({
-      file_size: size
+      file_size: sizeSchema
         .default(2 * UNIT.GiB)
-        .describe('Largest file a host may write (RLIMIT_FSIZE). A pack has 1 GiB.'),
+        .describe('Largest file a host may write (RLIMIT_FSIZE); over 16MiB more than push.pack_size.'),
       open_files: z
         .int()
         .min(16)
@@ -97,15 +91,40 @@ const serverSchema = z.strictObject({
     .describe('limits.d for the accounts of hosts.'),
   manage_cron: z.boolean().default(true).describe('Install cron and keep it running on the backup server.'),
   rotate_minutes: z.int().min(1).max(30).default(5).describe('Minutes between two runs of rotate.'),
+  archive_limits: archiveLimitsSchema
+    .prefault({})
+    .describe(
+      'What the archive of one host may hold; at a limit new pushes are refused, and no version removed.',
+    ),
+  versions_a_day: z
+    .int()
+    .min(1)
+    .max(1440)
+    .default(24)
+    .describe('Versions that one host may make a day; later pushes wait.'),
+  stale_days: z
+    .int()
+    .min(1)
+    .default(14)
+    .describe(
+      'Days without a push after which a host is stale: that is told, and its versions are all kept.',
+    ),
+  keep_refused_days: z
+    .int()
+    .min(0)
+    .default(7)
+    .describe('Days for which refused packs are kept aside, for you to look at.'),
+  abandon_days: z
+    .int()
+    .min(1)
+    .default(7)
+    .describe('Days after which a push that nobody finishes is given up and its packs are removed.'),
 });
 
 const offsiteSchema = z.strictObject({
-  recipient: z
-    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-    .transform((given) => [given].flat())
-    .describe(
-      'OpenPGP public key that the archive is encrypted to: a file beside brinicle.yaml, or the armored key itself.',
-    ),
+  recipient: recipientList.describe(
+    'OpenPGP public key that the archive is encrypted to: a file beside brinicle.yaml, or the armored key itself.',
+  ),
   retention_days: z.int().min(1).default(92).describe('Days the store must refuse deletion; 92 at least.'),
   days: z
     .array(z.int().min(1).max(28))
@@ -147,14 +166,17 @@ const hostRuleSchema = z.strictObject({
   match: matchList.optional().describe('Minion IDs as Salt globs (*, ?, [a-z]); one or a list.'),
   role: matchList.optional().describe('Roles from the roles file; an entry with match and role needs both.'),
   include: z.array(hostPath).min(1).default(['/']).describe('Folders that are backed up.'),
-  exclude: z.array(pattern).default([]).describe('Patterns, as in .gitignore, that are left out.'),
+  ...hostPushKeys,
   quota: z
     .strictObject({
-      bytes: size.optional().describe('Bytes one of these hosts may hold.'),
+      bytes: sizeSchema.optional().describe('Bytes one of these hosts may hold.'),
       inodes: z.int().min(100).optional().describe('Files one of these hosts may hold.'),
     })
     .optional()
     .describe("Other amounts than server.quota's for these hosts."),
+  archive_limits: ownArchiveLimitsSchema
+    .optional()
+    .describe("Other limits than server.archive_limits' for these hosts."),
 });
 
 const skipEntry = pattern;
@@ -175,8 +197,19 @@ export const policySchema = z.strictObject({
       ),
     )
     .min(1)
-    .default([{ match: ['*'], include: ['/'], exclude: [] }])
+    .prefault([{ match: ['*'] }])
     .describe('What is backed up of which host; the first entry that matches wins.'),
+  push: pushSchema.prefault({}).describe('How hosts push.'),
+  seal: z
+    .strictObject({
+      recipient: recipientList
+        .optional()
+        .describe(
+          "OpenPGP public key that hosts' secrets are sealed to, as offsite.recipient, which is the default.",
+        ),
+    })
+    .prefault({})
+    .describe('To whom the files that hosts[].seal matches are encrypted before they leave a host.'),
   skip: z.array(skipEntry).default([]).describe('Minion IDs (globs) that are never backed up.'),
   accounts: z
     .enum(['states', 'bulk'])
@@ -245,6 +278,12 @@ export const policySchema = z.strictObject({
         .boolean()
         .default(false)
         .describe('Must be true for monthly_months below 24.'),
+      wait_for_ice: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Remove a version only once it is on ice. Leave it off in this release: nothing records yet what is on ice, so every version would stay for ever. Without an off-site plan it means nothing.',
+        ),
     })
     .prefault({})
     .describe('Which versions are kept on the backup server.'),
@@ -259,6 +298,12 @@ export type HostRule = Policy['hosts'][number];
 
 /** How hosts get Node.js. */
 export type NodePolicy = Policy['node'];
+
+/** Who may open what hosts seal, as the policy names them; nobody, and nothing is sealed, when it is empty. */
+export function sealRecipientNames(policy: Policy): readonly string[] {
+  if (policy.seal.recipient !== undefined) return policy.seal.recipient;
+  return policy.offsite === 'none' ? [] : policy.offsite.recipient;
+}
 
 /** The push key's private half on a host. */
 export function pushKeyPath(policy: Policy): string {

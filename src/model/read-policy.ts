@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { isHostname, type Policy, policySchema } from './policy.ts';
+import { isHostname, type Policy, policySchema, sealRecipientNames } from './policy.ts';
 import { error, type Place, type Problem, printable, type RuleName } from './problem.ts';
+import { PACK_MARGIN } from './push-policy.ts';
 import { uidRangeFault } from './uid-range.ts';
 import { readYaml } from './yaml-source.ts';
 
@@ -167,6 +168,23 @@ function uidRangeProblems(policy: Policy, locate: (path: readonly PropertyKey[])
   });
 }
 
+function packProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  const { pack_size } = policy.push;
+  const { file_size } = policy.server.limits;
+  if (pack_size < file_size - PACK_MARGIN) return [];
+  // Whichever of the two the policy is likelier to name.
+  const path = pack_size === 2 ** 30 ? ['server', 'limits', 'file_size'] : ['push', 'pack_size'];
+  return [
+    error(
+      'policy-schema',
+      { at: locate(path) },
+      `push.pack_size (${pack_size} bytes) is not 16MiB below server.limits.file_size (${file_size} bytes)`,
+      'the kernel of the backup server would end every push at a pack that reaches its limit',
+      'lower push.pack_size, or raise server.limits.file_size',
+    ),
+  ];
+}
+
 function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
   const found: Problem[] = [];
   const { name, address } = policy.server;
@@ -216,6 +234,16 @@ function standingWarnings(policy: Policy, locate: (path: readonly PropertyKey[])
       what: 'offsite is none',
       why: 'a fire, a thief or whoever takes the backup server takes every backup with it',
       fix: 'name a recipient and a store when you have them',
+    });
+  }
+  if (sealRecipientNames(policy).length === 0 && policy.hosts.some(({ seal }) => seal.length > 0)) {
+    found.push({
+      rule: 'seal-none',
+      severity: 'warning',
+      at: locate(['offsite']),
+      what: 'nobody is named to whom the secrets of hosts could be sealed',
+      why: 'secrets of hosts lie readable in the archive: whoever takes the backup server has their host keys and password hashes',
+      fix: 'set seal.recipient to an OpenPGP public key whose private half is on no server, or say seal: [] in every entry of hosts:',
     });
   }
   if (policy.server.quota.kind === 'none') {
@@ -273,6 +301,7 @@ export function readPolicy(text: string, file: string): ReadPolicy {
   const errors = [
     ...pathProblems(policy, locate),
     ...uidRangeProblems(policy, locate),
+    ...packProblems(policy, locate),
     ...promiseProblems(policy, locate),
   ];
   const problems = [...errors, ...standingWarnings(policy, locate)];

@@ -7,6 +7,8 @@ export type RecipientFacts =
   | { kind: 'private' }
   | {
       kind: 'public';
+      /** The key alone, armored anew: nothing else of its file goes on. */
+      armored: string;
       userId: string;
       /** Hex, upper case. */
       fingerprint: string;
@@ -28,7 +30,7 @@ const RESTORE = 'the way back from paper uses GnuPG 2.2, which is what Debian 12
 const FIX =
   "make one that it can use: gpg --quick-generate-key 'Backup <backup@example.test>' rsa4096 encr never, then gpg --export --armor";
 
-/** What is wrong with a recipient of the off-site images. */
+/** What is wrong with a recipient of the off-site images, or of what hosts seal. */
 export function recipientProblems(facts: RecipientFacts, at: Place): Problem[] {
   switch (facts.kind) {
     case 'absent':
@@ -84,7 +86,7 @@ function publicKeyProblems(facts: Extract<RecipientFacts, { kind: 'public' }>, a
       severity: 'warning',
       at,
       what: `${who} ends on ${facts.expires}`,
-      why: 'from that day on nothing goes off-site',
+      why: 'from that day on nothing can be sealed to it or go off-site',
       fix: 'extend it in time (gpg --quick-set-expire), export it again and compile',
     });
   }

@@ -1,7 +1,9 @@
-{%- from 'brinicle/map.jinja' import b, server, os, cron_later with context %}
+{%- from 'brinicle/map.jinja' import b, server, os, cron_later, json_file, program_lines with context %}
 {%- set quota = server.get('quota') if server.get('quota') is mapping else {} %}
+{%- set node = b.get('node') if b.get('node') is mapping else {} %}
 {%- set ready = server.get('archive') is string and server.get('jails') is string and quota.get('kind') is string
-  and server.get('sshd') is mapping and server.get('offsite_minute') is number %}
+  and server.get('sshd') is mapping and server.get('rotate') is mapping and server.get('offsite_minute') is number
+  and node.get('path') is string %}
 brinicle-server-pillar:
   test.check_pillar:
     - present:
@@ -9,6 +11,7 @@ brinicle-server-pillar:
       - brinicle:server:jails
       - brinicle:server:quota:kind
       - brinicle:server:sshd
+      - brinicle:server:rotate
       - brinicle:node:path
 {%- if not ready %}
 
@@ -49,6 +52,61 @@ brinicle-archive:
     - makedirs: True
     - require:
       - user: brinicle-user
+
+brinicle-rotate-config:
+  file.managed:
+    - name: /etc/brinicle/rotate.json
+    - contents: {{ json_file(server.rotate) }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+    - dir_mode: '0755'
+    - require:
+      - test: brinicle-server-pillar
+
+brinicle-hosts-table:
+  file.managed:
+    - name: /etc/brinicle/hosts.json
+    - source: salt://brinicle/files/jails.json
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+    - dir_mode: '0755'
+    - require:
+      - test: brinicle-server-pillar
+
+{#- A part of rotate runs as the user brinicle, who must get at it also where the minion has a strict umask. #}
+brinicle-programs:
+  file.managed:
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+    - dir_mode: '0755'
+    - names:
+      - /usr/local/lib/brinicle/rotate.cjs:
+        - source: salt://brinicle/files/rotate.cjs
+      - /usr/local/lib/brinicle/archive.cjs:
+        - source: salt://brinicle/files/archive.cjs
+    - require:
+      - test: brinicle-server-pillar
+
+brinicle-commands:
+  file.managed:
+    - user: root
+    - group: root
+    - mode: '0755'
+    - makedirs: True
+    - names:
+      - /usr/local/sbin/brinicle-rotate:
+        - contents: {{ program_lines(node.path, 'rotate.cjs') }}
+      - /usr/local/sbin/brinicle:
+        - contents: {{ program_lines(node.path, 'archive.cjs') }}
+    - require:
+      - cmd: brinicle-node
+      - file: brinicle-programs
 
 brinicle-sshd-installed:
   pkg.installed:
@@ -118,7 +176,6 @@ brinicle-cron-running:
       - pkg: brinicle-cron-installed
 {%- endif %}
 
-{#- The programs come with a later release: until then the entries find nothing to run, and say nothing. #}
 brinicle-rotate:
 {%- if cron_later %}
   test.configurable_test_state:
@@ -128,11 +185,14 @@ brinicle-rotate:
 {%- else %}
   cron.present:
     - identifier: brinicle-rotate
-    - name: 'test ! -x /usr/local/sbin/brinicle-rotate || /usr/local/sbin/brinicle-rotate'
+    - name: /usr/local/sbin/brinicle-rotate --cron
     - user: root
     - minute: {{ ('*/' ~ (server.get('rotate_minutes', 5) | int)) | tojson }}
     - require:
       - file: brinicle-archive
+      - file: brinicle-rotate-config
+      - file: brinicle-hosts-table
+      - file: brinicle-commands
 {%- if server.get('manage_cron') %}
       - pkg: brinicle-cron-installed
 {%- endif %}
@@ -140,6 +200,7 @@ brinicle-rotate:
 {%- if cron_later %}
 {%- elif server.get('offsite') is mapping %}
 
+{#- The program comes with a later release: until then the entry finds nothing to run, and says nothing. #}
 brinicle-offsite:
   cron.present:
     - identifier: brinicle-offsite
@@ -176,6 +237,15 @@ brinicle-quota:
     - require:
       - test: brinicle-server-pillar
 {%- endif %}
+
+{#- Restores by hand want it. Where it cannot be had this state fails, and all else goes on. #}
+brinicle-bsdtar:
+  pkg.installed:
+    - name: {{ os.bsdtar | tojson }}
+    - unless: command -v bsdtar
+    - failhard: False
+    - require:
+      - test: brinicle-server-pillar
 
 brinicle-access:
   brinicle_access.withdrawn:

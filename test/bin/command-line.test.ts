@@ -1,17 +1,31 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { problemText } from '../../src/bin/terminal.ts';
+import { HEADER } from '../../src/compile/emit/header.ts';
+import { diskFiles } from '../../src/io/disk-files.ts';
+import { PROGRAM_NAMES } from '../../src/model/compile-inputs.ts';
 import { entry } from '../compile/sample-inputs.ts';
+import { STAND_IN_PROGRAMS } from '../golden/stand-in-programs.ts';
 import { repositoryFolder } from '../throwaway/base.ts';
 import { runInProcess } from './run-in-process.ts';
 
 const repository = repositoryFolder();
-const program = join(repository, 'dist/brinicle.mjs');
 const base = join(repository, 'examples/invalid/_base');
 const scratch = mkdtempSync(join(tmpdir(), 'brinicle-cli-'));
+// Beside stand-ins, so that what is tested here hangs on no other program.
+const program = join(scratch, 'installed/brinicle.mjs');
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 let folder = '';
@@ -231,7 +245,10 @@ describe('the other commands', () => {
     await runInProcess(['compile', '-C', folder]);
     const { code, out } = await runInProcess(['pillar', '-C', folder, '--', 'web1']);
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ backup_minute: 17, brinicle: { host: { account: 'bk-web1' } } });
+    expect(JSON.parse(out)).toMatchObject({
+      backup_minute: 17,
+      brinicle: { host: { snap: { account: 'bk-web1' } } },
+    });
   });
 
   test('a finding has rule, place and host in its first line, and no control character', () => {
@@ -250,6 +267,11 @@ describe('the other commands', () => {
 });
 
 describe('dist/brinicle.mjs, started as a program', () => {
+  beforeAll(() => {
+    cpSync(join(repository, 'dist/brinicle.mjs'), program);
+    for (const [name, text] of STAND_IN_PROGRAMS) writeFileSync(join(dirname(program), name), text);
+  });
+
   const run = (args: readonly string[], input?: string | Buffer): ReturnType<typeof spawnSync> =>
     spawnSync(process.execPath, [program, ...args], { input, encoding: 'utf8' });
 
@@ -285,6 +307,28 @@ describe('dist/brinicle.mjs, started as a program', () => {
     expect([0, 1]).toContain(ran.status);
   });
 
+  test('its programs are taken from where it lies, also when it is started by a link', () => {
+    const link = join(scratch, 'brinicle');
+    symlinkSync(program, link);
+    expect(spawnSync(process.execPath, [link, 'compile', '-C', folder]).status).toBe(0);
+    for (const [name, text] of STAND_IN_PROGRAMS)
+      expect(readFileSync(join(folder, 'out/states/brinicle/files', name), 'utf8')).toBe(
+        `// ${HEADER}\n${text}`,
+      );
+  });
+
+  test('a program that is not beside it is a problem, and nothing is written', () => {
+    const alone = join(scratch, 'alone/brinicle.mjs');
+    cpSync(program, alone);
+    const ran = spawnSync(process.execPath, [alone, 'compile', '-C', folder], { encoding: 'utf8' });
+    expect(ran.status).toBe(1);
+    expect([...ran.stderr.matchAll(/^error \[program-missing\] (\S+):/gm)].map(([, name]) => name)).toEqual(
+      [...PROGRAM_NAMES].sort(),
+    );
+    expect(ran.stderr).toContain('npm run build');
+    expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
   test('a wrong usage ends with 2', () => {
     expect(run(['compiel']).status).toBe(2);
   });
@@ -292,6 +336,22 @@ describe('dist/brinicle.mjs, started as a program', () => {
   test('no colours where standard error is no terminal', () => {
     writeFileSync(join(folder, 'mine.json'), '{');
     expect(run(['plan', '-C', folder]).stderr).not.toContain('\u001b');
+  });
+});
+
+describe('a program of the build', () => {
+  test.each(
+    PROGRAM_NAMES.filter((name) => existsSync(join(repository, `src/bin/${name.replace('.cjs', '.ts')}`))),
+  )('%s can be read by Node.js as it is emitted, below our header', async (name) => {
+    expect((await runInProcess(['compile', '-C', folder], diskFiles)).err).not.toContain(name);
+    const read = diskFiles.readProgram(name);
+    const emitted = join(folder, name);
+    writeFileSync(emitted, `// ${HEADER}\n${'text' in read ? read.text : ''}`);
+    expect('text' in read).toBe(true);
+    expect(spawnSync(process.execPath, ['--check', emitted], { encoding: 'utf8' })).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
   });
 });
 

@@ -27,7 +27,11 @@ describe('a plan says per host what a compile does, and why', () => {
     const policy = samplePolicy("hosts:\n  - match: 'db*'\n    include: [/etc]\n  - match: '*'\n");
     const after = compileFleet(sampleInputs(mine, { lock: first.lock, policy }));
     expect(planChanges(first.tree, after.tree, after.fleet, 'backup1').hosts).toEqual([
-      { minionId: 'db1', action: 'change', reasons: ['+ host.include "/etc"', '- host.include "/"'] },
+      {
+        minionId: 'db1',
+        action: 'change',
+        reasons: ['+ host.snap.include "/etc"', '- host.snap.include "/"'],
+      },
       { minionId: 'web1', action: 'keep', reasons: [] },
     ]);
   });
@@ -97,6 +101,7 @@ describe('a plan says per host what a compile does, and why', () => {
     const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
     expect(plan.hosts.find(({ minionId }) => minionId === 'backup1')?.reasons).toEqual([
       'server.archive: "/srv/brinicle/archive" → "/data/archive"',
+      'server.rotate.archive: "/srv/brinicle/archive" → "/data/archive"',
     ]);
   });
 

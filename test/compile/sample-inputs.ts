@@ -3,9 +3,14 @@ import { EMPTY_LOCK } from '../../src/model/lock.ts';
 import type { Policy } from '../../src/model/policy.ts';
 import { readMine } from '../../src/model/read-mine.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
+import { STAND_IN_PROGRAMS } from '../golden/stand-in-programs.ts';
 import { ed25519Line } from '../model/wire-key.ts';
 
 export const SERVER_KEY = ed25519Line(1_000_000);
+
+/** Armored in form alone: a compile hands it on and does not read it. */
+export const SEAL_RECIPIENT =
+  '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA\n-----END PGP PUBLIC KEY BLOCK-----\n';
 
 /** A policy that has no problem of its own, with more lines at its end. */
 export function samplePolicy(lines = ''): Policy {
@@ -27,5 +32,13 @@ export function sampleInputs(
 ): CompileInputs {
   const read = readMine(JSON.stringify(mine), 'mine.json', 'ssh.user_keys');
   if (read.mine === undefined) throw new Error(JSON.stringify(read.problems));
-  return { policy: samplePolicy(), lock: EMPTY_LOCK, serverHostKeys: [SERVER_KEY], ...rest, mine: read.mine };
+  return {
+    policy: samplePolicy(),
+    lock: EMPTY_LOCK,
+    serverHostKeys: [SERVER_KEY],
+    sealRecipients: [SEAL_RECIPIENT],
+    programs: STAND_IN_PROGRAMS,
+    ...rest,
+    mine: read.mine,
+  };
 }

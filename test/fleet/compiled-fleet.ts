@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { runCommandLine } from '../../src/bin/command-line.ts';
 import { diskFiles } from '../../src/io/disk-files.ts';
+import type { Files } from '../../src/io/ports.ts';
 import { readLock } from '../../src/model/read-lock.ts';
+import { filesWithStandIns } from '../bin/run-in-process.ts';
 import type { ThrowawayRoot } from '../throwaway/root.ts';
 import { OUTPUT_IN_ROOT } from './masterless.ts';
 
@@ -27,8 +29,12 @@ export class CompiledFleet {
   readonly server = 'backup1';
   readonly keys = new Map<string, PushKeyPair>();
   #serverKeys: string[] = [];
+  #files: Files = filesWithStandIns;
 
-  /** `policy` is the text after `server:` and `offsite:`; `serverKeys` are the server's public host key lines. */
+  /**
+   * `policy` is the text after `server:` and `offsite:`; `serverKeys` are the server's public host key lines. The
+   * programs are stand-ins, unless {@link useRealPrograms} is called before a compile.
+   */
   constructor(
     minionIds: readonly string[],
     policy = '',
@@ -59,6 +65,17 @@ export class CompiledFleet {
     this.write('host-keys.json', JSON.stringify({ [this.server]: keys }));
   }
 
+  /** Uses these host keys of the backup server from now on. */
+  useServerKeys(lines: readonly string[]): void {
+    this.#serverKeys = [...lines];
+    this.writeMine();
+  }
+
+  /** Compiles from now on with the programs that `npm run build` made. */
+  useRealPrograms(): void {
+    this.#files = diskFiles;
+  }
+
   /** Writes a file into the fleet's folder. */
   write(name: string, text: string): void {
     writeFileSync(join(this.folder, name), text);
@@ -81,7 +98,7 @@ export class CompiledFleet {
       },
       colour: false,
     };
-    const code = await runCommandLine([command, '-C', this.folder, ...args], diskFiles, terminal);
+    const code = await runCommandLine([command, '-C', this.folder, ...args], this.#files, terminal);
     return { code, out: printed.out.join(''), err: printed.err.join('') };
   }
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PUSH_COMMAND } from '../../src/compile/emit/push-command.ts';
+import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
+import { snapConfigSchema } from '../../src/model/snap-config.ts';
 import type { SaltRelease } from '../throwaway/base.ts';
 import { ThrowawayRoot } from '../throwaway/root.ts';
 import { CompiledFleet, newKeyPair } from './compiled-fleet.ts';
@@ -9,6 +11,15 @@ const LONG = 'a-host-with-a-name-that-is-longer-than-any-account.example.test';
 const HOSTS = ['web1', 'db_1', 'Mail.example.test', LONG];
 const JAILS = '/srv/brinicle/jails';
 const KEYS = '/etc/brinicle/keys';
+
+/** Text that Jinja, YAML, JSON or a shell could take for theirs. */
+const AWKWARD = `it's "{{ 7 * 7 }}" <&> \\ % 😀 é`;
+const SECRET = `PGPASSWORD='s3cret' true # ${AWKWARD}`;
+const POLICY = `hosts:
+  - match: '*'
+    exclude: [${JSON.stringify(AWKWARD)}]
+    hooks: {before: [{run: ${JSON.stringify(SECRET)}}]}
+`;
 
 /** Accounts, folders and keys of the hosts on a root, in text that two roots can be compared by. */
 async function madeOnDisk(root: ThrowawayRoot): Promise<string> {
@@ -43,7 +54,7 @@ export function proveGeneratedStates(salt: SaltRelease): void {
   let bulk: { fleet: CompiledFleet; root: ThrowawayRoot };
 
   beforeAll(async () => {
-    const one = new CompiledFleet(HOSTS);
+    const one = new CompiledFleet(HOSTS, POLICY);
     const other = new CompiledFleet(HOSTS, 'accounts: bulk\n');
     for (const minionId of HOSTS) other.keys.set(minionId, one.keys.get(minionId) ?? newKeyPair(minionId));
     other.writeMine();
@@ -88,6 +99,26 @@ export function proveGeneratedStates(salt: SaltRelease): void {
       );
     }
     expect(byBulk).toBe(byStates);
+  });
+
+  test('rotate has its configuration, the table of accounts, its programs and its cron entry', async () => {
+    for (const { root } of [states, bulk]) {
+      const config = rotateConfigSchema.parse(JSON.parse(await root.readFile('/etc/brinicle/rotate.json')));
+      expect(config).toMatchObject({ jails: JAILS, hosts: '/etc/brinicle/hosts.json', user: 'brinicle' });
+      const table = hostTableSchema.parse(JSON.parse(await root.readFile(config.hosts)));
+      expect(table.accounts.map(({ minion }) => minion)).toEqual([...HOSTS].sort());
+      for (const [command, file] of [
+        ['brinicle-rotate', 'rotate.cjs'],
+        ['brinicle', 'archive.cjs'],
+      ]) {
+        const ran = await root.mustExec([`/usr/local/sbin/${command}`, '--cron', 'a b']);
+        expect(ran.stdout).toBe(`a stand-in for ${file}, called with [ '--cron', 'a b' ]\n`);
+      }
+      expect((await root.mustExec(['crontab', '-l'])).stdout).toContain(
+        '# SALT_CRON_IDENTIFIER:brinicle-rotate\n*/5 * * * * /usr/local/sbin/brinicle-rotate --cron\n',
+      );
+      expect((await root.exec(['bsdtar', '--version'])).code).toBe(0);
+    }
   });
 
   test('a second apply changes nothing', async () => {
@@ -136,10 +167,12 @@ rm ${KEYS}/${web}`;
         `${inbox}/pack`,
       ]),
     );
+    // The folder in which rotate reads what it took.
+    await both(({ root }) => root.mustExec(['mkdir', '-m', '0700', `${inbox}/.taken`]));
     for (const run of await both(({ root }) => applyStates(root, server)))
       expect(changedStates(run)).toEqual([]);
     expect(await both(({ root }) => root.exists(`${inbox}/pack`))).toEqual([true, true]);
-    await both(({ root }) => root.mustExec(['rm', `${inbox}/pack`]));
+    await both(({ root }) => root.mustExec(['rm', '-r', `${inbox}/pack`, `${inbox}/.taken`]));
   });
 
   test('accept-key puts the new key in place, and no other host changes', async () => {
@@ -232,21 +265,48 @@ rm ${KEYS}/${web}`;
       const run = await applyStates(states.root, host);
       expectSound(run);
       expect(changedStates(run).join('\n')).toContain('brinicle-mine');
+      expect(JSON.stringify(run)).not.toContain('s3cret');
       const again = await applyStates(states.root, host);
       expectSound(again);
       expect(changedStates(again)).toEqual([]);
       const crontab = (await states.root.mustExec(['crontab', '-l'])).stdout;
       expect(crontab).toContain(
-        '# SALT_CRON_IDENTIFIER:snap\n17 2,10,18 * * * /usr/local/sbin/brinicle-snap',
+        '# SALT_CRON_IDENTIFIER:snap\n17 2,10,18 * * * /usr/local/sbin/brinicle-snap --cron\n',
       );
+      expect((await states.root.exec(['getfattr', '--version'])).code).toBe(0);
       expect((await states.root.stat('/etc/brinicle/id_ed25519')).mode).toBe('600');
       const known = await states.root.readFile('/etc/brinicle/known_hosts');
       expect(known).toMatch(/^127\.0\.0\.1 ssh-ed25519 AAAA/);
     });
 
-    test('the program says that it cannot push, and exits non-zero', async () => {
-      const ran = await states.root.exec(['/usr/local/sbin/brinicle-snap']);
-      expect([ran.code, ran.stderr]).toEqual([69, expect.stringContaining('Nothing was backed up')]);
+    test('snap has its configuration, exactly as the policy says it and for root alone', async () => {
+      const { root, fleet } = states;
+      expect(await root.stat('/etc/brinicle/snap.json')).toMatchObject({ mode: '600', uid: 0, gid: 0 });
+      expect(await root.stat('/var/lib/brinicle')).toMatchObject({ mode: '700', uid: 0, gid: 0 });
+      const config = snapConfigSchema.parse(JSON.parse(await root.readFile('/etc/brinicle/snap.json')));
+      expect(config).toMatchObject({
+        account: fleet.account('web1'),
+        exclude: [AWKWARD],
+        hooks: { before: [{ run: SECRET, on_failure: 'stop', timeout: 3600 }], after: [] },
+      });
+      const ran = await root.mustExec(['/usr/local/sbin/brinicle-snap', '--cron', 'a b']);
+      expect(ran.stdout).toBe("a stand-in for snap.cjs, called with [ '--cron', 'a b' ]\n");
+    });
+
+    test('where getfattr cannot be had, say so in one state, and go on', async () => {
+      const { root } = states;
+      await root.mustExec([
+        'sh',
+        '-c',
+        'dpkg -r attr && crontab -r && mv /etc/apt/sources.list /etc/apt/gone && apt-get -q update',
+      ]);
+      const failed = failedStates(await applyStates(root, host));
+      expect(failed).toEqual([expect.stringMatching(/^brinicle-attr: /)]);
+      expect((await root.mustExec(['crontab', '-l'])).stdout).toContain(
+        '/usr/local/sbin/brinicle-snap --cron',
+      );
+      await root.mustExec(['sh', '-c', 'mv /etc/apt/gone /etc/apt/sources.list && apt-get -q update']);
+      expectSound(await applyStates(root, host));
     });
 
     test('retired, lose the cron entry and nothing else', async () => {

@@ -3,9 +3,14 @@ import { runCommandLine } from '../../src/bin/command-line.ts';
 import type { ExitCode } from '../../src/bin/terminal.ts';
 import { diskFiles } from '../../src/io/disk-files.ts';
 import type { Files } from '../../src/io/ports.ts';
+import type { ProgramName } from '../../src/model/compile-inputs.ts';
 import type { OutputTree } from '../../src/model/output-tree.ts';
+import { standInProgram } from './stand-in-programs.ts';
 
-/** Folders read as one, the first that has a file wins; what is written is kept and reaches no disk. */
+/**
+ * Folders read as one, the first that has a file wins; what is written is kept and reaches no disk. Every program is
+ * a stand-in, so that what is committed of the examples stays as it is when a program changes.
+ */
 export class LayeredFiles implements Files {
   readonly written = new Map<string, string>();
   readonly trees = new Map<string, OutputTree>();
@@ -28,6 +33,10 @@ export class LayeredFiles implements Files {
 
   readStandardInput(): ReturnType<Files['readStandardInput']> {
     return { fault: 'there is no standard input' };
+  }
+
+  readProgram(name: ProgramName): ReturnType<Files['readProgram']> {
+    return { text: standInProgram(name) };
   }
 
   replaceFile(path: string, text: string): undefined {

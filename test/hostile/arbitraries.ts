@@ -154,6 +154,9 @@ export const nearlyPolicy: fc.Arbitrary<string> = fc
             archive: anyValue,
             quota: anyValue,
             host_keys: anyValue,
+            limits: anyValue,
+            archive_limits: fc.record({ bytes: anyValue, objects: anyValue }, { requiredKeys: [] }),
+            versions_a_day: anyValue,
           },
           { requiredKeys: ['name'] },
         ),
@@ -170,12 +173,26 @@ export const nearlyPolicy: fc.Arbitrary<string> = fc
       hosts: fc.oneof(
         fc.array(
           fc.record(
-            { match: nasty, include: anyValue, exclude: fc.array(nasty), quota: anyValue },
+            {
+              match: nasty,
+              include: anyValue,
+              exclude: fc.array(nasty),
+              seal: fc.array(nasty),
+              hooks: fc.record({ before: fc.array(fc.record({ run: nasty })) }, { requiredKeys: [] }),
+              bandwidth: anyValue,
+              quota: anyValue,
+              archive_limits: fc.record({ bytes: anyValue, entries: anyValue }, { requiredKeys: [] }),
+            },
             { requiredKeys: [] },
           ),
         ),
         anyValue,
       ),
+      push: fc.oneof(
+        fc.record({ pack_size: anyValue, bandwidth: anyValue, nice: anyValue }, { requiredKeys: [] }),
+        anyValue,
+      ),
+      seal: fc.oneof(fc.record({ recipient: anyValue }), anyValue),
       skip: fc.oneof(fc.array(nasty), anyValue),
       accounts: anyValue,
       uid_range: fc.oneof(fc.tuple(fc.integer(), fc.integer()), anyValue),

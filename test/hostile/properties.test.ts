@@ -10,9 +10,12 @@ import { readAccepted, readRoles } from '../../src/model/read-accepted.ts';
 import { readLock } from '../../src/model/read-lock.ts';
 import { readHostKeys, readMine } from '../../src/model/read-mine.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
+import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
+import { snapConfigSchema } from '../../src/model/snap-config.ts';
 import { lockText } from '../../src/model/write-lock.ts';
 import { meaningOf, meant, meantLock } from '../compile/meaning.ts';
-import { SERVER_KEY, samplePolicy } from '../compile/sample-inputs.ts';
+import { SEAL_RECIPIENT, SERVER_KEY, samplePolicy } from '../compile/sample-inputs.ts';
+import { STAND_IN_PROGRAMS } from '../golden/stand-in-programs.ts';
 import { ed25519Line } from '../model/wire-key.ts';
 import { anyJson, anyText, nearly, nearlyMine, nearlyPolicy } from './arbitraries.ts';
 
@@ -33,9 +36,23 @@ const lock: Lock = {
   ]),
 };
 
+const made = { sealRecipients: [SEAL_RECIPIENT], programs: STAND_IN_PROGRAMS };
+
 /** Every finding must be fit for a terminal. */
 function expectPrintable(problems: readonly Problem[]): void {
   for (const problem of problems) expect(problemText(problem)).not.toMatch(/[^\P{C}\n]|[\p{Zl}\p{Zp}]/u);
+}
+
+/** What a program reads must be what its schema says. */
+function expectConfigured({
+  host,
+  server,
+}: {
+  host?: { snap: unknown };
+  server?: { rotate: unknown };
+}): void {
+  if (host !== undefined) snapConfigSchema.parse(host.snap);
+  if (server !== undefined) rotateConfigSchema.parse(server.rotate);
 }
 
 /** All that is emitted must parse, to exactly the data meant. */
@@ -50,12 +67,10 @@ function expectMeant(compiled: Compiled, policy: Policy): void {
       .filter((line) => line.startsWith('u'));
     expect(rows).toHaveLength(accounts.length);
   }
-  const table = JSON.parse(tree.get('states/brinicle/files/jails.json') ?? '') as {
-    accounts: { account: string; uid: number }[];
-  };
+  const table = hostTableSchema.parse(JSON.parse(tree.get('states/brinicle/files/jails.json') ?? ''));
   expect(table.accounts.map(({ account }) => account).sort()).toEqual(accounts.map(({ account }) => account));
   for (const [path, text] of tree) {
-    if (path.startsWith('pillar/')) JSON.parse(text);
+    if (path.startsWith('pillar/hosts/')) expectConfigured(JSON.parse(text).brinicle);
     else if (/master\.d|top-lines/.test(path)) load(text);
   }
   expect(load(compiled.lockText)).toEqual(meantLock(compiled.lock));
@@ -71,11 +86,11 @@ function compileText(text: string, policy: Policy, locked: Lock): void {
     expect(problems.length).toBeGreaterThan(0);
     return;
   }
-  const compiled = compileFleet({ policy, mine, lock: locked, serverHostKeys: [SERVER_KEY] });
+  const compiled = compileFleet({ ...made, policy, mine, lock: locked, serverHostKeys: [SERVER_KEY] });
   expectPrintable(compiled.problems);
   expectMeant(compiled, policy);
   for (const [minionId, host] of locked.hosts) expect(compiled.lock.hosts.get(minionId)).toEqual(host);
-  const again = compileFleet({ policy, mine, lock: compiled.lock, serverHostKeys: [SERVER_KEY] });
+  const again = compileFleet({ ...made, policy, mine, lock: compiled.lock, serverHostKeys: [SERVER_KEY] });
   expect(again.lockText).toBe(compiled.lockText);
 }
 
@@ -112,7 +127,8 @@ describe('any policy: no exception, and a policy or a problem', () => {
           return;
         }
         const { mine } = readMine(mineText, 'mine.json', 'ssh.user_keys');
-        if (mine !== undefined) expectMeant(compileFleet({ policy, mine, lock: EMPTY_LOCK }), policy);
+        if (mine !== undefined)
+          expectMeant(compileFleet({ ...made, policy, mine, lock: EMPTY_LOCK }), policy);
       }),
       { numRuns },
     );

@@ -6,7 +6,8 @@ import type { Policy } from '../../src/model/policy.ts';
 import { readMine } from '../../src/model/read-mine.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
 import { meaningOf, meant, meantLock } from '../compile/meaning.ts';
-import { SERVER_KEY, samplePolicy } from '../compile/sample-inputs.ts';
+import { SEAL_RECIPIENT, SERVER_KEY, samplePolicy } from '../compile/sample-inputs.ts';
+import { STAND_IN_PROGRAMS } from '../golden/stand-in-programs.ts';
 import { anyJson, minionId, nearlyMine, nearlyPolicy } from '../hostile/arbitraries.ts';
 import { MINES } from '../hostile/corpus/mines.ts';
 import { ed25519Line } from '../model/wire-key.ts';
@@ -45,6 +46,8 @@ function emitted(mineText: string, policy: Policy): Emitted[] {
     mine,
     lock: EMPTY_LOCK,
     serverHostKeys: [SERVER_KEY],
+    sealRecipients: [SEAL_RECIPIENT],
+    programs: STAND_IN_PROGRAMS,
   });
   const from = mineText.slice(0, 2000);
   const of = (path: string, check: (data: unknown) => void): Emitted => ({

@@ -7,17 +7,23 @@ interface Layer {
   modules?: readonly string[];
 }
 
-const PURE = ['node:crypto', 'node:zlib', 'zod', 'js-yaml'];
+const PURE = ['node:buffer', 'node:crypto', 'node:zlib', 'zod', 'js-yaml'];
+
+/** Folders that say what to do, each on its own; io does it through the ports that they name. */
+const STAGES = ['push', 'rotate', 'restore', 'report'];
 
 /** DESIGN "Layers". Texts (templates, what runs inside Salt) are no layer. */
 function layers(src: string): Record<string, Layer> {
   const [model, compile, io, bin] = ['model', 'compile', 'io', 'bin'].map((name) => `${src}/${name}/`);
   const texts = ['templates/', 'salt/'];
+  const stages = STAGES.map((name) => `${src}/${name}/`);
+  const ports = stages.map((stage) => `${stage}ports.ts`);
   return {
     [`${model}`]: { paths: [`${model}`], modules: PURE },
     [`${compile}`]: { paths: [`${compile}`, `${model}`, ...texts], modules: [...PURE, 'nunjucks'] },
-    [`${io}`]: { paths: [`${io}`, `${model}`, ...texts] },
-    [`${bin}`]: { paths: [`${bin}`, `${io}`, `${compile}`, `${model}`, ...texts, 'package.json'] },
+    ...Object.fromEntries(stages.map((stage) => [stage, { paths: [stage, `${model}`], modules: PURE }])),
+    [`${io}`]: { paths: [`${io}`, `${model}`, ...ports, ...texts] },
+    [`${bin}`]: { paths: [`${bin}`, `${io}`, `${compile}`, ...stages, `${model}`, ...texts, 'package.json'] },
   };
 }
 

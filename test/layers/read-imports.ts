@@ -43,7 +43,7 @@ export async function readImports(entry: string, repository: string): Promise<Im
     packages: 'external',
     plugins: [typesToo],
     outdir: 'nowhere',
-    loader: { '.njk': 'text', '.py': 'text', '.sls': 'text', '.jinja': 'text', '.txt': 'text' },
+    loader: { '.njk': 'text', '.py': 'text', '.sls': 'text', '.jinja': 'text' },
     logLevel: 'silent',
   });
   const imports = Object.entries(metafile.inputs).flatMap(([from, input]) =>

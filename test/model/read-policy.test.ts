@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { patternFault } from '../../src/model/path-patterns.ts';
+import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
 
 const LEAST = 'server:\n  name: backup1\noffsite:\n  recipient: recipient.asc\n';
@@ -23,9 +25,32 @@ describe('brinicle.yaml', () => {
         limits: { file_size: 2_147_483_648, open_files: 64, processes: 6 },
         manage_cron: true,
         rotate_minutes: 5,
+        archive_limits: { bytes: 1_099_511_627_776, objects: 5_000_000, entries: 5_000_000 },
+        versions_a_day: 24,
+        stale_days: 14,
+        keep_refused_days: 7,
+        abandon_days: 7,
       },
       offsite: { recipient: ['recipient.asc'], retention_days: 92, days: [1, 15], hour: 3 },
-      hosts: [{ match: ['*'], include: ['/'], exclude: [] }],
+      hosts: [
+        {
+          match: ['*'],
+          include: ['/'],
+          exclude: [],
+          seal: DEFAULT_SEAL,
+          one_file_system: true,
+          hooks: { before: [], after: [] },
+        },
+      ],
+      push: {
+        pack_size: 1_073_741_824,
+        blocks_above: 67_108_864,
+        bandwidth: null,
+        nice: 10,
+        ionice: 'idle',
+        retries: 5,
+      },
+      seal: {},
       skip: [],
       accounts: 'states',
       uid_range: [20_000, 59_999],
@@ -42,6 +67,7 @@ describe('brinicle.yaml', () => {
         weekly_weeks: 26,
         monthly_months: 24,
         shorter_than_two_years: false,
+        wait_for_ice: false,
       },
       strict: false,
     });
@@ -187,7 +213,10 @@ describe('promise 9: two years of history, unless the policy says otherwise in a
 
 describe('a standing warning', () => {
   test.each([
-    ['offsite-none', 'server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite: none\n'],
+    [
+      'offsite-none',
+      'server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite: none\nseal: {recipient: a.asc}\n',
+    ],
     ['quota-none', LEAST],
     [
       'server-is-master',
@@ -197,6 +226,89 @@ describe('a standing warning', () => {
     const { policy, problems } = readPolicy(text, 'brinicle.yaml');
     expect(policy).toBeDefined();
     expect(problems).toMatchObject([{ rule, severity: 'warning' }]);
+  });
+});
+
+describe('nobody to seal to is a standing warning, unless nothing is to be sealed', () => {
+  const none = 'server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite: none\n';
+  test.each([
+    ['nobody is named', none, ['offsite-none', 'seal-none']],
+    ['seal.recipient is', `${none}seal: {recipient: a.asc}\n`, ['offsite-none']],
+    [
+      'no entry seals anything',
+      `${none}hosts: [{match: a, seal: []}, {match: b, seal: []}]\n`,
+      ['offsite-none'],
+    ],
+    [
+      'one entry of two does',
+      `${none}hosts: [{match: a, seal: []}, {match: b}]\n`,
+      ['offsite-none', 'seal-none'],
+    ],
+    ['offsite.recipient is', `${LEAST.replace('offsite', '  quota: {kind: xfs}\noffsite')}`, []],
+  ])('%s', (_name, text, rules) => {
+    expect(readPolicy(text, 'brinicle.yaml').problems.map(({ rule }) => rule)).toEqual(rules);
+  });
+});
+
+describe('what is pushed', () => {
+  const entry = (lines: string): string => `${LEAST}hosts:\n  - match: '*'\n    ${lines}\n`;
+
+  test.each([
+    ["exclude: ['*.iso', 'a[']", ['policy-schema:7']],
+    ["seal: ['']", ['policy-schema:7']],
+    ["exclude: ['#x']", ['policy-schema:7']],
+    ["exclude: ['a/']\n    seal: ['!']", ['policy-schema:8']],
+    ['exclude: ["a\\nb"]', ['policy-schema:7']],
+    ['hooks: {before: [{run: " "}]}', ['policy-schema:7']],
+    ['hooks: {before: [{run: "a\\e[2J"}]}', ['policy-schema:7']],
+    ['hooks: {before: [{run: a, on_failure: perhaps}]}', ['policy-schema:7']],
+    ['hooks: {between: []}', ['policy-schema:7']],
+    ['bandwidth: 512', ['policy-schema:7']],
+    ['archive_limits: {objects: 0}', ['policy-schema:7']],
+    ['archive_limits: {bytes: 9000TiB}', ['policy-schema:7']],
+  ])('%j is told at its line', (lines, problems) => {
+    expect(told(entry(lines))).toEqual(problems);
+  });
+
+  test('a pattern that can match nothing is told with its reason', () => {
+    const [problem] = readPolicy(entry(`exclude: ['${'x'.repeat(100)}\\']`), 'f').problems;
+    expect(problem?.what).toBe(
+      `hosts.0.exclude.0: the pattern '${'x'.repeat(60)}… (101 characters)' ends in a backslash, with nothing to escape`,
+    );
+  });
+
+  test.each([
+    ['nothing', '', undefined],
+    ['none', 'bandwidth: none', null],
+    ['bytes', 'bandwidth: 4MiB', 4_194_304],
+  ])('bandwidth of %s for one entry', (_name, lines, bandwidth) => {
+    expect(readPolicy(entry(lines), 'f').policy?.hosts[0]?.bandwidth).toBe(bandwidth);
+  });
+
+  test('a command may have several lines', () => {
+    const { policy } = readPolicy(
+      entry('hooks:\n      before:\n        - run: |\n            a\n            b'),
+      'f',
+    );
+    expect(policy?.hosts[0]?.hooks.before).toEqual([{ run: 'a\nb\n', on_failure: 'stop', timeout: 3600 }]);
+  });
+
+  test('every default pattern of seal can match something', () => {
+    expect(DEFAULT_SEAL.filter((pattern) => patternFault(pattern) !== undefined)).toEqual([]);
+  });
+
+  test.each([
+    ['push: {pack_size: 8MiB}\n', []],
+    ['push: {pack_size: 8388607}\n', ['policy-schema:5']],
+    ['push: {pack_size: 2031MiB}\n', []],
+    ['push: {pack_size: 2032MiB}\n', ['policy-schema:5']],
+  ])('%s', (lines, problems) => {
+    expect(told(LEAST + lines)).toEqual(problems);
+  });
+
+  test('a largest file below the default size of a pack is told at its own line', () => {
+    const text = LEAST.replace('  name: backup1\n', '  name: backup1\n  limits:\n    file_size: 1GiB\n');
+    expect(told(text)).toEqual(['policy-schema:4']);
   });
 });
 

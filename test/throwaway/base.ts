@@ -38,7 +38,7 @@ const packages = [
 ];
 
 /** Not installed, but installable without a network, as a user's highstate would. */
-const offlinePackages = ['cron', 'nodejs'];
+const offlinePackages = ['cron', 'nodejs', 'attr', 'libarchive-tools'];
 
 /** Units that want hardware, a terminal, a network or a clock, none of which a throwaway root has. */
 const maskedUnits = [
@@ -186,6 +186,50 @@ done
 chroot "$top" /opt/salt/bin/python3 -c 'import salt.version; print(salt.version.__version__)' | tail -n 1 > "$ABOUT"
 `;
 
+/** What a backup is made, compared and measured with; the packages stay in a layer of their own, over the base. */
+const toolPackages = [
+  'acl',
+  'attr',
+  'btrfs-progs',
+  'cron',
+  'gnupg',
+  'libarchive-tools',
+  'nodejs',
+  'perl',
+  'rsync',
+  'squashfs-tools',
+  'xfsprogs',
+  // What the bench measures beside Brinicle.
+  'borgbackup',
+  'restic',
+  'rsnapshot',
+];
+
+/** As the base's, on an overlay whose upper folder becomes the layer. */
+const toolsScript = `
+set -euo pipefail
+umask 022
+${useMachineSources}
+mkdir -p "$ROOT" "$SCRATCH/work" "$SCRATCH/top"
+mount -t overlay overlay -o "lowerdir=$BASE,upperdir=$ROOT,workdir=$SCRATCH/work" "$SCRATCH/top"
+top="$SCRATCH/top"
+cp "$top/etc/apt/sources.list" "$SCRATCH/sources.list"
+mount -t proc proc "$top/proc"
+useMachineSources "$top"
+printf '#!/bin/sh\\nexit 101\\n' > "$top/usr/sbin/policy-rc.d"; chmod 755 "$top/usr/sbin/policy-rc.d"
+chroot "$top" /bin/bash -euo pipefail -s <<'EOF'
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -qy install --no-install-recommends $PACKAGES
+apt-get clean
+rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/90machine /run/ca
+: > /etc/resolv.conf
+EOF
+cp "$SCRATCH/sources.list" "$top/etc/apt/sources.list"
+umount "$top/proc"
+umount "$top"
+`;
+
 /** 3008 requires timelib, which PyPI has as source alone; for others a compiler is fetched when pip fails without. */
 const needsCompiler: readonly SaltRelease[] = ['3008'];
 
@@ -199,20 +243,32 @@ export function repositoryFolder(): string {
   return folder;
 }
 
-/** Builds what is missing, the Salt layers side by side, and answers once all are there. */
+/** Builds what is missing, the layers over the base side by side, and answers once all are there. */
 export async function buildLayers(releases: readonly SaltRelease[]): Promise<void> {
   const base = await baseLayer();
-  const built = await Promise.allSettled(releases.map((release) => saltLayer(base, release)));
+  const built = await Promise.allSettled([
+    toolsLayer(base),
+    ...releases.map((release) => saltLayer(base, release)),
+  ]);
   for (const outcome of built) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-/** The layers that a root with, or without, Salt is stacked from; builds them on first use. */
-export async function layersFor(release?: SaltRelease): Promise<Layers> {
+/** What a root is stacked from, beside the base. */
+export interface LayerChoice {
+  salt?: SaltRelease | undefined;
+  /** What a backup is made and compared with: Node.js, rsync, bsdtar and the like. */
+  tools?: boolean | undefined;
+}
+
+/** The layers that a root is stacked from; builds them on first use. */
+export async function layersFor({ salt, tools }: LayerChoice = {}): Promise<Layers> {
   const base = await baseLayer();
-  if (!release) return { folder: layersFolder(), lower: [join(base, 'root')] };
-  const salt = await saltLayer(base, release);
-  const saltVersion = (await readFile(join(layersFolder(), salt, 'about'), 'utf8')).trim();
-  return { folder: layersFolder(), lower: [join(salt, 'root'), join(base, 'root')], saltVersion };
+  const lower = [join(base, 'root')];
+  if (tools === true) lower.unshift(join(await toolsLayer(base), 'root'));
+  if (salt === undefined) return { folder: layersFolder(), lower };
+  const layer = await saltLayer(base, salt);
+  const saltVersion = (await readFile(join(layersFolder(), layer, 'about'), 'utf8')).trim();
+  return { folder: layersFolder(), lower: [join(layer, 'root'), ...lower], saltVersion };
 }
 
 function layersFolder(): string {
@@ -241,6 +297,22 @@ async function baseLayer(): Promise<string> {
       MASKED: maskedUnits.join(' '),
     });
     await writeFile(join(folder, 'about'), `${suite}\n`);
+  });
+}
+
+async function toolsLayer(base: string): Promise<string> {
+  const name = `tools-${fingerprint([base, toolsScript, toolPackages.join()])}`;
+  return ensureLayer(name, 'tools', async (folder) => {
+    await mkdir(join(folder, 'scratch'));
+    await runIsolated(toolsScript, {
+      ROOT: join(folder, 'root'),
+      SCRATCH: join(folder, 'scratch'),
+      BASE: join(layersFolder(), base, 'root'),
+      PACKAGES: toolPackages.join(' '),
+      SOURCES: sourceLines(machineSources(codename())),
+    });
+    await rm(join(folder, 'scratch'), { recursive: true, force: true });
+    await writeFile(join(folder, 'about'), `${toolPackages.length} packages\n`);
   });
 }
 

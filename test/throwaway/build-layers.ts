@@ -6,7 +6,7 @@ export default async function setup(): Promise<void> {
   const releases: readonly SaltRelease[] = process.env['LONG'] ? ['3006', '3007', '3008'] : ['3006', '3008'];
   await buildLayers(releases);
   for (const release of releases) {
-    const { saltVersion } = await layersFor(release);
+    const { saltVersion } = await layersFor({ salt: release });
     process.stdout.write(`Salt ${release} is ${saltVersion ?? 'missing'}\n`);
   }
 }

@@ -9,6 +9,8 @@ import { describeFailure, type Outcome, runProgram } from './run-program.ts';
 
 export interface RootOptions {
   readonly salt?: SaltRelease;
+  /** With what a backup is made and compared with: Node.js, rsync, bsdtar and the like. */
+  readonly tools?: boolean;
   /** `systemd` is PID 1 and sshd runs, or `none`: nothing runs but a sleeper. */
   readonly init?: 'systemd' | 'none';
   readonly hostname?: string;
@@ -163,7 +165,7 @@ export class ThrowawayRoot {
 
   /** Builds what layers are missing, starts a root and, under systemd, waits until it has booted. */
   static async start(options: RootOptions = {}): Promise<ThrowawayRoot> {
-    const layers = await layersFor(options.salt);
+    const layers = await layersFor({ salt: options.salt, tools: options.tools });
     await mkdir(join(layers.folder, 'mount'), { recursive: true });
     const parent = cgroup2Folder();
     sweepCgroups(parent);

@@ -1,5 +1,6 @@
 import type { Fleet } from '../../model/fleet.ts';
 import type { Policy } from '../../model/policy.ts';
+import type { HostRow } from '../../model/rotate-config.ts';
 import { PUSH_COMMAND } from './push-command.ts';
 
 /** Where authorized_keys lie on the backup server: outside the jails, root's. */
@@ -14,6 +15,8 @@ export interface JailAccount {
   authorizedKey: string | null;
   /** Amounts that its entry of hosts: sets instead of the server's. */
   quota?: { bytes: number; inodes: number };
+  /** Limits of its archive that differ from the server's. */
+  limits?: NonNullable<HostRow['limits']>;
 }
 
 /** Every account that exists on the backup server, retired and skipped ones too: their uid must not go to anybody else. */
@@ -44,6 +47,7 @@ export function jailAccounts(fleet: Fleet, policy: Policy): JailAccount[] {
         uid,
         authorizedKey: `restrict,command="${PUSH_COMMAND}" ${key} ${account}`,
         ...quota,
+        ...(standing.rule.archive_limits === undefined ? {} : { limits: standing.rule.archive_limits }),
       },
     ];
   });

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
-import { backupMinute } from '../../model/backup-minute.ts';
+import { backupMinute, backupSecond } from '../../model/backup-minute.ts';
 import type { Fleet, Host } from '../../model/fleet.ts';
 import { minionIdFault } from '../../model/minion-id.ts';
-import { type NodePolicy, type Policy, pushKeyPath } from '../../model/policy.ts';
+import { type HostRule, type NodePolicy, type Policy, pushKeyPath } from '../../model/policy.ts';
+import { ROTATE_CONFIG_FORMAT, type RotateConfig } from '../../model/rotate-config.ts';
+import { SNAP_CONFIG_FORMAT, type SnapConfig } from '../../model/snap-config.ts';
 import { fingerprint } from '../../model/ssh-public-key.ts';
 import { HEADER } from './header.ts';
 import { expectedSshd } from './server-files.ts';
@@ -43,13 +45,51 @@ function knownHosts(fleet: Fleet, policy: Policy): string {
   return fleet.serverHostKeys.map((line) => `${name} ${line}\n`).join('');
 }
 
+/** Where the states put the backup server's keys on a host. */
+const KNOWN_HOSTS = '/etc/brinicle/known_hosts';
+
+/** Where the states put the table of accounts on the backup server. */
+const HOST_TABLE = '/etc/brinicle/hosts.json';
+
+/** Makes the configuration of snap, which the states write as it is. */
+function snapConfigOf(
+  policy: Policy,
+  sealRecipients: readonly string[],
+): (minionId: string, account: string, rule: HostRule) => Omit<SnapConfig, '//'> {
+  const { push } = policy;
+  const server = { address: policy.server.address ?? policy.server.name, port: policy.server.port };
+  const key = pushKeyPath(policy);
+  const recipients = [...sealRecipients];
+  return (minionId, account, rule) => ({
+    format: SNAP_CONFIG_FORMAT,
+    account,
+    server,
+    known_hosts: KNOWN_HOSTS,
+    key,
+    include: rule.include,
+    exclude: rule.exclude,
+    one_file_system: rule.one_file_system,
+    // Who seals nothing needs no recipient: of a large fleet they would be most of the output.
+    seal: { recipients: rule.seal.length === 0 ? [] : recipients, patterns: rule.seal },
+    hooks: rule.hooks,
+    pack_bytes: push.pack_size,
+    blocks_above: push.blocks_above,
+    bandwidth: rule.bandwidth === undefined ? push.bandwidth : rule.bandwidth,
+    nice: push.nice,
+    ionice: push.ionice,
+    second: backupSecond(minionId),
+    retries: push.retries,
+  });
+}
+
 /** What is told to the minions of one policy entry, but for their own account. */
-function hostDataOf(fleet: Fleet, policy: Policy): (host: Host) => JsonObject {
-  const server = {
-    address: policy.server.address ?? policy.server.name,
-    port: policy.server.port,
-    known_hosts: knownHosts(fleet, policy),
-  };
+function hostDataOf(
+  fleet: Fleet,
+  policy: Policy,
+  sealRecipients: readonly string[],
+): (host: Host) => JsonObject {
+  const known_hosts = knownHosts(fleet, policy);
+  const snapConfig = snapConfigOf(policy, sealRecipients);
   const cron = {
     manage: policy.cron.manage,
     hours: [...new Set(policy.cron.hours)].sort((a, b) => a - b).join(','),
@@ -77,26 +117,48 @@ function hostDataOf(fleet: Fleet, policy: Policy): (host: Host) => JsonObject {
         error: `The SSH host keys of the backup server ${policy.server.name} are not known yet. Add host-keys.json, run brinicle compile, then apply the states again.`,
         key,
       };
-    const { include, exclude } = standing.rule;
+    const { account, uid, key: pinned } = standing.locked;
     return {
       key,
       node,
       host: {
-        account: standing.locked.account,
-        uid: standing.locked.uid,
-        push_key: fingerprint(standing.locked.key),
-        server,
+        // No state reads these two: a plan tells by them that an account moves or a key changes.
+        uid,
+        push_key: fingerprint(pinned),
+        known_hosts,
         cron,
         program: policy.program,
-        include,
-        exclude,
+        snap: snapConfig(minionId, account, standing.rule),
       },
     };
   };
 }
 
+/** The configuration of rotate and the commands for the archive, which the states write as it is. */
+function rotateConfig({ server, offsite, retention }: Policy): Omit<RotateConfig, '//'> {
+  return {
+    format: ROTATE_CONFIG_FORMAT,
+    archive: server.archive,
+    jails: server.jails,
+    hosts: HOST_TABLE,
+    user: 'brinicle',
+    limits: server.archive_limits,
+    versions_a_day: server.versions_a_day,
+    retention: {
+      all_days: retention.all_days,
+      daily_days: retention.daily_days,
+      weekly_weeks: retention.weekly_weeks,
+      monthly_months: retention.monthly_months,
+    },
+    wait_for_ice: offsite !== 'none' && retention.wait_for_ice,
+    stale_days: server.stale_days,
+    keep_refused_days: server.keep_refused_days,
+    abandon_days: server.abandon_days,
+  };
+}
+
 function serverData(policy: Policy): JsonObject {
-  const { server, offsite, retention } = policy;
+  const { server, offsite } = policy;
   return {
     node: nodeData(policy.node),
     server: {
@@ -115,12 +177,7 @@ function serverData(policy: Policy): JsonObject {
               retention_days: offsite.retention_days,
             },
       offsite_minute: backupMinute(server.name),
-      retention: {
-        all_days: retention.all_days,
-        daily_days: retention.daily_days,
-        weekly_weeks: retention.weekly_weeks,
-        monthly_months: retention.monthly_months,
-      },
+      rotate: rotateConfig(policy),
     },
   };
 }
@@ -148,14 +205,18 @@ function mineFunctions(policy: Policy): { hosts: JsonObject; server: JsonObject 
  * The files that the ext_pillar reads, by path below the pillar folder: one for each minion that is decided on,
  * and `defaults.json` for all. A host's file holds nothing of any other host.
  */
-export function pillarFiles(fleet: Fleet, policy: Policy): Map<string, string> {
+export function pillarFiles(
+  fleet: Fleet,
+  policy: Policy,
+  sealRecipients: readonly string[],
+): Map<string, string> {
   const files = new Map<string, string>();
   const functions = mineFunctions(policy);
   files.set(
     'defaults.json',
     `${JSON.stringify({ '//': HEADER, format: PILLAR_FORMAT, server: policy.server.name, mine_functions: functions.hosts, server_mine_functions: functions.server, key: keyData(policy) }, null, 1)}\n`,
   );
-  const dataOf = hostDataOf(fleet, policy);
+  const dataOf = hostDataOf(fleet, policy, sealRecipients);
   for (const host of fleet.hosts) {
     if (minionIdFault(host.minionId) === undefined)
       files.set(pillarFile(host.minionId), minionFile(host.minionId, dataOf(host)));

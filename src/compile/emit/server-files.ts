@@ -73,14 +73,16 @@ export function tmpfilesConf(accounts: readonly JailAccount[], policy: Policy): 
   });
 }
 
-/** The table of accounts that brinicle_quota and brinicle_sshd read: one line an account. */
+/** The table of accounts that rotate and our state modules read: one line an account. */
 export function jailsTable(accounts: readonly JailAccount[], policy: Policy): string {
-  const rows = accounts.map(({ account, uid, authorizedKey, quota }) =>
+  const rows = accounts.map(({ minionId, account, uid, authorizedKey, quota, limits }) =>
     JSON.stringify({
       account,
+      minion: minionId,
       uid,
       shut_out: authorizedKey === null,
       ...(quota === undefined ? {} : { quota }),
+      ...(limits === undefined ? {} : { limits }),
     }),
   );
   return `{"//":${JSON.stringify(HEADER)},"format":1,"jails":${JSON.stringify(policy.server.jails)},"accounts":[\n${rows.join(',\n')}\n]}\n`;

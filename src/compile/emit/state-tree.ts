@@ -5,7 +5,6 @@ import quotaModule from '../../../salt/_states/brinicle_quota.py';
 import sshdModule from '../../../salt/_states/brinicle_sshd.py';
 import topsModule from '../../../salt/_tops/brinicle.py';
 import sharedModule from '../../../salt/_utils/brinicle.py';
-import snapPlaceholder from '../../../templates/snap-placeholder.cjs.txt';
 import hostSls from '../../../templates/states/host.sls';
 import initSls from '../../../templates/states/init.sls';
 import keySls from '../../../templates/states/key.sls';
@@ -13,9 +12,9 @@ import mapJinja from '../../../templates/states/map.jinja';
 import nodeSls from '../../../templates/states/node.sls';
 import serverSls from '../../../templates/states/server.sls';
 import shutOutSls from '../../../templates/states/shut-out.sls';
+import type { CompileInputs } from '../../model/compile-inputs.ts';
 import type { Fleet } from '../../model/fleet.ts';
 import type { OutputTree } from '../../model/output-tree.ts';
-import type { Policy } from '../../model/policy.ts';
 import { HASH_HEADER, HEADER } from './header.ts';
 import { jailAccounts } from './jail-accounts.ts';
 import { jailsSls } from './jails-sls.ts';
@@ -44,7 +43,10 @@ const SALT_MODULES: Readonly<Record<string, string>> = {
 };
 
 /** Emits everything that a Salt master is pointed at. */
-export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
+export function emitTree(
+  fleet: Fleet,
+  { policy, programs, sealRecipients }: Pick<CompileInputs, 'policy' | 'programs' | 'sealRecipients'>,
+): OutputTree {
   const tree = new Map<string, string>();
   const accounts = jailAccounts(fleet, policy);
   for (const [name, text] of Object.entries(FIXED_STATES))
@@ -53,13 +55,13 @@ export function emitTree(fleet: Fleet, policy: Policy): OutputTree {
   tree.set('states/brinicle/files/jails.json', jailsTable(accounts, policy));
   tree.set('states/brinicle/files/limits.conf', limitsConf(policy));
   tree.set('states/brinicle/files/sshd.conf', sshdConf(policy));
-  tree.set('states/brinicle/files/snap.cjs', `// ${HEADER}\n${snapPlaceholder}`);
+  for (const [name, text] of programs) tree.set(`states/brinicle/files/${name}`, `// ${HEADER}\n${text}`);
   if (policy.accounts === 'bulk') {
     tree.set('states/brinicle/files/sysusers.conf', sysusersConf(accounts));
     tree.set('states/brinicle/files/tmpfiles.conf', tmpfilesConf(accounts, policy));
   }
   for (const [path, text] of Object.entries(SALT_MODULES)) tree.set(`states/${path}`, HASH_HEADER + text);
-  for (const [path, text] of pillarFiles(fleet, policy)) tree.set(`pillar/${path}`, text);
+  for (const [path, text] of pillarFiles(fleet, policy, sealRecipients)) tree.set(`pillar/${path}`, text);
   tree.set('master.d/zz-brinicle.conf', masterConf(policy));
   tree.set('top-lines.sls', topLines(policy));
   return tree;

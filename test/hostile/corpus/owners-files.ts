@@ -115,7 +115,25 @@ const POLICIES: readonly HostileCase[] = [
   ),
   policy(
     'Jinja and YAML in a pattern of files, which is data',
-    `${POLICY}hosts:\n  - match: '*'\n    exclude: ['{{ x }}', '&a', '*a', '!b', '# c', "it''s", '{% raw %}', '- d', 'e: f']\n`,
+    `${POLICY}hosts:\n  - match: '*'\n    exclude: ['{{ x }}', '&a', '*a', '!b', '\\# c', "it''s", '{% raw %}', '- d', 'e: f']\n`,
+  ),
+  policy(
+    'Jinja, YAML and a shell in what is pushed, which is data',
+    `${POLICY}hosts:\n  - match: '*'\n    seal: ['{{ x }}', '$(id)']\n    hooks: {before: [{run: "{% raw %}\\n- {{ x }} 'a' \\"b\\" $(id) 😀"}]}\n`,
+  ),
+  policy(
+    'a pattern that git would take for a comment',
+    `${POLICY}hosts:\n  - match: '*'\n    exclude: ['# c']\n`,
+    'policy-schema',
+  ),
+  policy(
+    'a hook with a control character',
+    `${POLICY}hosts:\n  - match: '*'\n    hooks: {before: [{run: "a\\e[2J"}]}\n`,
+    'policy-schema',
+  ),
+  policy(
+    'a pattern of files made to backtrack',
+    `${POLICY}hosts:\n  - match: '*'\n    exclude: ['${'*a'.repeat(2000)}b']\n`,
   ),
   policy('a pattern made to backtrack', `${POLICY}skip: ['${'*a'.repeat(2000)}b']\n`),
   policy(

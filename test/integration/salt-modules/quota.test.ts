@@ -111,7 +111,11 @@ for n in range(400000):
     expect(refused.result).toBe(false);
     expect(refused.comment).toContain(`${mount}/bk-q2/inbox: is a folder with files in it`);
     expect((await modules.single('brinicle_quota.limited', quota)).comment).toContain('is no subvolume');
-    await modules.root.mustExec(['rm', `${mount}/bk-q2/inbox/pack`]);
+    // The folder in which rotate reads what it took is root's own, and no file of a push.
+    const taken = `rm ${mount}/bk-q2/inbox/pack && mkdir -m 0700 ${mount}/bk-q2/inbox/.taken && touch ${mount}/bk-q2/inbox/.taken/pack`;
+    await modules.root.mustExec(['sh', '-c', taken]);
+    expect((await modules.single('brinicle_quota.subvolumes', values)).comment).toContain('with files in it');
+    await modules.root.mustExec(['rm', `${mount}/bk-q2/inbox/.taken/pack`]);
     expect((await modules.single('brinicle_quota.subvolumes', values)).result).toBe(true);
     expect((await modules.single('brinicle_quota.limited', quota)).result).toBe(true);
   });

@@ -20,6 +20,7 @@ from salt.exceptions import CommandExecutionError
 
 INBOX_MODE = 0o1730
 JAIL_MODE = 0o750
+TAKEN = ".taken"
 BTRFS_SUBVOLUME_INODE = 256
 BTRFS_IOC_INO_LOOKUP = 0xD0009412
 
@@ -39,7 +40,8 @@ def subvolumes(name, table):
         an account's group has its ``gid``, by default the number of its ``uid``.
 
     A jail folder that is absent is made ``root:ACCOUNT 0750``, one that others than root can write to is
-    repaired, an empty inbox is replaced. An inbox with files in it is an error: they may be a push.
+    repaired, an empty inbox is replaced. An inbox with files in it is an error: they may be a push. The empty folder
+    of root's in which rotate reads what it took is no such file.
     """
     try:
         return _subvolumes(name, table)
@@ -90,13 +92,14 @@ def _make_subvolume(jails, row, test):
     what[inbox] = "subvolume created"
     if found:
         with os.scandir(inbox) as entries:
-            if next(entries, None):
+            if any(not _is_rotates(entry) for entry in entries):
                 raise _not_empty(inbox)
         what[inbox] = "empty folder replaced by a subvolume"
     if test:
         return what
     if found:
         try:
+            _remove_taken(inbox)
             os.rmdir(inbox)
         except OSError:
             raise _not_empty(inbox) from None
@@ -128,6 +131,23 @@ def _make_jail(jail, gid, test):
             os.fchown(handle, 0, gid)
             os.fchmod(handle, JAIL_MODE)
     return {jail: "owner and mode repaired" if found else "created"}
+
+
+def _is_rotates(entry):
+    """Whether an entry of an inbox is rotate's own folder, with nothing in it. Raises OSError."""
+    # A host can give a file of its own that name, and never make a folder.
+    if entry.name != TAKEN or not entry.is_dir(follow_symlinks=False) or entry.stat(follow_symlinks=False).st_uid != 0:
+        return False
+    with os.scandir(entry.path) as entries:
+        return next(entries, None) is None
+
+
+def _remove_taken(inbox):
+    """Removes rotate's empty folder from an inbox; rotate makes it anew. Raises OSError."""
+    try:
+        os.rmdir(os.path.join(inbox, TAKEN))
+    except FileNotFoundError:
+        pass
 
 
 def _not_empty(inbox):

@@ -1,0 +1,44 @@
+import { archiveFolder } from '../io/archive-folder.ts';
+import { type ArchiveHold, holdArchive } from '../io/archive-lock.ts';
+import { bsdtar, streamSink } from '../io/bsdtar.ts';
+import type { ArchiveReader } from '../model/archive/archive-reader.ts';
+import type { Extractor } from '../model/archive/extractor.ts';
+import type { ByteSink } from '../model/byte-sink.ts';
+import { ROTATE_CONFIG } from '../model/rotate-config.ts';
+import type { Now } from '../restore/choose-version.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What the commands for the archive need of the world. */
+export interface ArchiveContext {
+  terminal: Terminal;
+  /** Standard output, for bytes. */
+  out: () => ByteSink;
+  outIsTerminal: boolean;
+  errIsTerminal: boolean;
+  isRoot: boolean;
+  now: () => Now;
+  /** Where the states put the backup server's configuration. */
+  config: string;
+  openArchive: (folder: string) => ArchiveReader;
+  hold: (archive: string, account: string, waiting: () => void) => ArchiveHold;
+  extractor: Extractor;
+}
+
+/** The world that this process runs in. */
+export function processContext(terminal: Terminal): ArchiveContext {
+  return {
+    terminal,
+    out: () => streamSink(process.stdout),
+    outIsTerminal: process.stdout.isTTY === true,
+    errIsTerminal: process.stderr.isTTY === true,
+    isRoot: process.geteuid?.() === 0,
+    now: () => ({
+      at: Date.now() / 1000,
+      offset: (at) => -60 * new Date(at * 1000).getTimezoneOffset(),
+    }),
+    config: ROTATE_CONFIG,
+    openArchive: archiveFolder,
+    hold: holdArchive,
+    extractor: bsdtar,
+  };
+}

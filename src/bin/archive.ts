@@ -1,0 +1,12 @@
+import { runArchive } from './archive-command-line.ts';
+import { processContext } from './archive-context.ts';
+import { processTerminal } from './terminal.ts';
+
+// What is restored may be secret, and each path gets its own mode in the end.
+process.umask(0o077);
+
+async function main(): Promise<void> {
+  process.exitCode = await runArchive(process.argv.slice(2), processContext(processTerminal));
+}
+
+void main();

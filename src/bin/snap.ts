@@ -1,0 +1,279 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { takeLock } from '../io/file-lock.ts';
+import { diskTree } from '../io/host-tree.ts';
+import { mountsWithFiles } from '../io/mounts.ts';
+import { openPgpSealer } from '../io/openpgp-sealer.ts';
+import { DiskPushState } from '../io/push-state.ts';
+import { readSnapConfig } from '../io/read-snap-config.ts';
+import { runHook } from '../io/run-hook.ts';
+import { openDropBox } from '../io/sftp-drop-box.ts';
+import { stepBack } from '../io/step-back.ts';
+import { systemClock } from '../io/system-clock.ts';
+import { error, type Problem, printable } from '../model/problem.ts';
+import { type Hook, SNAP_CONFIG, type SnapConfig } from '../model/snap-config.ts';
+import { discardingBox } from '../push/discarding-box.ts';
+import { Pace } from '../push/pace.ts';
+import { type DropBox, DropBoxFault } from '../push/ports.ts';
+import { type PushWish, pushWithRetries, type SessionPorts } from '../push/push-session.ts';
+import { type PushProgress, type PushResult, runPush } from '../push/run-push.ts';
+import { bytesText, ProgressBar, secondsText } from './progress-bar.ts';
+import { EXIT, jsonText, printProblems, processTerminal } from './terminal.ts';
+import { VERSION } from './version.ts';
+
+interface Options {
+  config: string;
+  state: string;
+  cron?: boolean;
+  dryRun?: boolean;
+  rehash?: boolean;
+  full?: boolean;
+  progress?: boolean;
+  json?: boolean;
+}
+
+/** sysexits(3): another run is under way, try later. */
+const EXIT_BUSY = 75;
+
+const HELP = `
+Exit codes: 0 pushed, 1 not pushed or a hook failed, 2 wrong usage, 75 another run is under way.
+
+Examples:
+  brinicle-snap                 push now what has changed
+  brinicle-snap --dry-run       say what would be pushed, and send nothing
+  brinicle-snap --full          send all contents, whatever the backup server has
+  brinicle-snap --rehash        read every file, even those whose times have not changed`;
+
+const terminal = processTerminal;
+
+function failed(problem: Problem): number {
+  printProblems(terminal, [problem]);
+  return EXIT.problems;
+}
+
+function pushProblem(thrown: DropBoxFault): Problem {
+  return error(
+    'push-failed',
+    {},
+    printable(thrown.message, 1000),
+    thrown.lasting === 'final' ? 'nothing of this run became a version' : 'it went on failing through all tries',
+    printable(thrown.fix, 500),
+  );
+}
+
+/** Runs hooks one after the other; the first failure that stops ends them. */
+async function runHooks(
+  when: 'before' | 'after',
+  hooks: readonly Hook[],
+  folder: string,
+  result: string,
+): Promise<{ problems: Problem[]; stop: boolean }> {
+  const problems: Problem[] = [];
+  for (const [index, hook] of hooks.entries()) {
+    const output = join(folder, 'hooks', `${when}-${index + 1}.log`);
+    const { fault } = await runHook(hook, output, { BRINICLE_WHEN: when, BRINICLE_RESULT: result });
+    if (fault === undefined) continue;
+    const stop = hook.on_failure === 'stop';
+    const what = `hook ${index + 1} of hooks.${when} ${fault}: ${printable(hook.run)}`;
+    const why = stop ? 'its policy says on_failure: stop' : 'its policy says on_failure: go_on';
+    const fix = 'mend the command, or the policy';
+    problems.push(
+      stop
+        ? error('hook-failed', {}, what, why, fix)
+        : { rule: 'hook-failed', severity: 'warning', what, why, fix },
+    );
+    if (stop) return { problems, stop };
+  }
+  return { problems, stop: false };
+}
+
+function summary(result: PushResult, seconds: number): string {
+  const { changed, entries, set, removed, sent, warnings } = result;
+  const what = changed ? `${set} set, ${removed} removed` : 'nothing changed';
+  const warned = warnings.count === 0 ? '' : `, ${warnings.count} warnings`;
+  return `pushed ${entries} entries: ${what}, ${bytesText(sent)} sent in ${secondsText(seconds)}${warned}\n`;
+}
+
+function showProgress(options: Options): { progress(progress: PushProgress): void; end(): void } {
+  const wanted = options.progress ?? process.stderr.isTTY === true;
+  if (!wanted) return { progress: () => undefined, end: () => undefined };
+  const bar = new ProgressBar((text) => process.stderr.write(text), systemClock.now);
+  return {
+    progress: ({ entries, read, path }) =>
+      bar.show(0, 0, read, `${entries} entries, ${printable(path.slice(1), 60)}`),
+    end: () => bar.end(),
+  };
+}
+
+function wishOf(config: SnapConfig, options: Options): PushWish {
+  return {
+    // The state of snap itself changes with every run.
+    scope: {
+      include: config.include,
+      exclude: [...config.exclude, options.state],
+      oneFileSystem: config.one_file_system,
+    },
+    seal: config.seal.patterns,
+    rehash: options.rehash === true,
+    full: options.full === true,
+    packBytes: config.pack_bytes,
+    blocksAbove: config.blocks_above,
+    program: VERSION,
+  };
+}
+
+async function portsOf(config: SnapConfig, options: Options): Promise<SessionPorts & { end(): void }> {
+  const shown = showProgress(options);
+  const pace = config.bandwidth === null ? undefined : new Pace(config.bandwidth, systemClock);
+  return {
+    tree: diskTree,
+    state: new DiskPushState(options.state, systemClock.randomHex),
+    clock: systemClock,
+    sealer: await openPgpSealer(config.seal.recipients),
+    sending: (bytes) => pace?.sending(bytes),
+    progress: shown.progress,
+    end: shown.end,
+    holdsFiles: mountsWithFiles(),
+    connect: () =>
+      openDropBox({ ...config.server, account: config.account, knownHosts: config.known_hosts, key: config.key }),
+    say: (text) => {
+      if (options.cron !== true && options.json !== true) terminal.err(`${printable(text, 1000)}\n`);
+    },
+  };
+}
+
+/** What would be pushed, if the server holds what it held last: the walk of a push, into nothing. */
+async function dryRun(config: SnapConfig, options: Options): Promise<number> {
+  const scratch = mkdtempSync(join(tmpdir(), 'brinicle-snap-'));
+  try {
+    const ports = await portsOf(config, options);
+    const state = new DiskPushState(options.state, systemClock.randomHex, scratch);
+    const { last } = state.load();
+    const { full, ...wish } = wishOf(config, options);
+    const base = full || last === null || state.tree(last.manifest) === undefined ? null : last.manifest;
+    const box: DropBox = discardingBox();
+    const quiet = state.readingOnly();
+    const result = await runPush(
+      { ...wish, base, journal: undefined },
+      { ...ports, state: quiet, box: () => Promise.resolve(box) },
+    );
+    ports.end();
+    if (options.json === true) terminal.out(jsonText({ ...withoutLarge(result), base }));
+    else {
+      const from = base === null ? 'everything' : 'what changed since the last push';
+      terminal.out(
+        `would push ${from}: ${result.entries} entries, ${result.set} set, ${result.removed} removed, ${bytesText(result.sent)} sent\n`,
+      );
+      for (const warning of result.warnings.first) terminal.err(`warning: ${printable(warning, 1000)}\n`);
+    }
+    return EXIT.fine;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+const withoutLarge = ({ large: _, ...result }: PushResult & { large?: unknown }): PushResult => result;
+
+async function push(config: SnapConfig, options: Options): Promise<number> {
+  const before = await runHooks('before', config.hooks.before, options.state, '');
+  printProblems(terminal, before.problems);
+  let code: number = before.stop ? EXIT.problems : EXIT.fine;
+  if (!before.stop) code = await pushAndTell(config, options);
+  const after = await runHooks('after', config.hooks.after, options.state, code === EXIT.fine ? 'ok' : 'failed');
+  printProblems(terminal, after.problems);
+  return after.stop ? EXIT.problems : code;
+}
+
+async function pushAndTell(config: SnapConfig, options: Options): Promise<number> {
+  const began = systemClock.now();
+  const ports = await portsOf(config, options);
+  try {
+    const result = await pushWithRetries(wishOf(config, options), config.retries, ports);
+    ports.end();
+    if (options.json === true) terminal.out(jsonText(result));
+    else {
+      for (const warning of result.warnings.first) terminal.err(`warning: ${printable(warning, 1000)}\n`);
+      terminal.out(summary(result, systemClock.now() - began));
+    }
+    return EXIT.fine;
+  } catch (thrown) {
+    ports.end();
+    if (thrown instanceof DropBoxFault) return failed(pushProblem(thrown));
+    throw thrown;
+  }
+}
+
+async function run(options: Options): Promise<number> {
+  const read = readSnapConfig(options.config);
+  if ('problem' in read) return failed(read.problem);
+  const { config } = read;
+  if (options.dryRun === true) return dryRun(config, options);
+  mkdirSync(options.state, { recursive: true, mode: 0o700 });
+  const lock = takeLock(join(options.state, 'lock'));
+  if (lock === undefined) {
+    printProblems(terminal, [
+      error(
+        'push-running',
+        {},
+        'another push of this host is under way',
+        'two at once would undo each other',
+        'wait for it; it ends by itself when the backup server does not answer',
+      ),
+    ]);
+    return EXIT_BUSY;
+  }
+  if (options.cron === true) await systemClock.sleep(config.second);
+  stepBack(config.nice, config.ionice);
+  return push(config, options);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  let code: number = EXIT.usage;
+  const program = new Command('brinicle-snap')
+    .description("Pushes what has changed on this host into its jail on the backup server.")
+    .version(VERSION)
+    .exitOverride()
+    .option('--config <file>', 'the configuration that the states write', SNAP_CONFIG)
+    .option('--state <folder>', 'what is remembered between runs', '/var/lib/brinicle/snap')
+    .option('--cron', "wait for this host's own second of the minute, and print one line")
+    .option('--dry-run', 'say what would be pushed, and send nothing')
+    .option('--rehash', 'read every file, even those whose times have not changed')
+    .option('--full', 'send all contents')
+    .option('--progress', 'show how far it is, also when no terminal is seen')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', HELP)
+    .action(async (options: Options) => {
+      code = await run(options);
+    });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    return thrown.exitCode === 0 ? EXIT.fine : EXIT.usage;
+  }
+}
+
+process.umask(0o077);
+main(process.argv.slice(2)).then(
+  (code) => {
+    // A connection that does not close must not hold the program.
+    process.exit(code);
+  },
+  (thrown: unknown) => {
+    const what = thrown instanceof Error ? thrown.message : String(thrown);
+    process.exit(
+      failed(
+        error(
+          'push-failed',
+          {},
+          printable(what, 1000),
+          'it is a fault that snap does not expect',
+          'run brinicle-snap by hand; if it stays, report it with its output',
+        ),
+      ),
+    );
+  },
+);

@@ -1,0 +1,648 @@
+import { spawnSync } from 'node:child_process';
+import { createHash, type Hash } from 'node:crypto';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { VersionRecord } from '../model/archive/version.ts';
+import { objectPath } from '../model/manifest/entry.ts';
+import { DigestSet } from '../model/manifest/digest-set.ts';
+import type { TextSource } from '../model/manifest/records.ts';
+import type { ArchiveState, HeldVersion, HostArchive, IncomingPush, TakenPack } from '../rotate/ports.ts';
+import { archiveFolder } from './archive-folder.ts';
+import { replaceDurably, syncFileSystem, syncFolder } from './durable.ts';
+import { isErrno } from './errno.ts';
+import { takeLock } from './file-lock.ts';
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const id = z.string().regex(/^[0-9a-f]{32}$/);
+const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const stateSchema = z.object({
+  accepted: z.object({ push: id, manifest: digest, at: count }).nullable(),
+  refused: z.object({ push: id, at: count, reason: z.string().max(500) }).nullable(),
+  pool: z.object({ objects: count, bytes: count }),
+  fullWanted: z.boolean(),
+  silenceEnded: count.nullable(),
+  pruneAllowed: count.nullable(),
+  orphans: z.boolean(),
+  sweptAt: count,
+});
+
+/** What the off-site step records of a host: when the newest image that holds it whole was begun. */
+const iceSchema = z.object({ began: count });
+
+const takenSchema = z.strictObject({ sha256: digest, bytes: count, delta: count, stored: count });
+
+const MIB = 2 ** 20;
+
+/** Bytes of an object that are looked at to tell text from noise. */
+const SAMPLE = 16 * 1024;
+
+/** Lines of `seen` that are kept when it grows beyond twice as many. */
+const SEEN_LINES = 5000;
+
+function sizeAt(path: string): number | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isFile() === true ? found.size : undefined;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (thrown) {
+    if (isErrno(thrown) && thrown.code === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array, position: number | null): void {
+  for (let at = 0; at < bytes.length; ) {
+    at += writeSync(descriptor, bytes, at, bytes.length - at, position === null ? null : position + at);
+  }
+}
+
+function textOf(path: string, mayBeAbsent = false): TextSource {
+  if (mayBeAbsent && sizeAt(path) === undefined) return () => undefined;
+  const descriptor = openSync(path, 'r');
+  const piece = Buffer.allocUnsafe(MIB);
+  let ended = false;
+  return () => {
+    const got = ended ? 0 : readSync(descriptor, piece, 0, MIB, null);
+    if (got > 0) return piece.toString('latin1', 0, got);
+    if (!ended) closeSync(descriptor);
+    ended = true;
+    return undefined;
+  };
+}
+
+/** A large object in the making. */
+interface Big {
+  descriptor: number;
+  /** Hash of what was written, as long as it was written from the beginning on without a gap. */
+  hash: Hash | undefined;
+  next: number;
+}
+
+const ZEROS = Buffer.alloc(MIB);
+
+class DiskIncoming implements IncomingPush {
+  readonly #archive: DiskHostArchive;
+  readonly #folder: string;
+  readonly #bigs = new Map<number, Big>();
+  #packs: TakenPack[];
+  #journalled: number;
+  #made = false;
+  #delta: number | undefined;
+  stored: number;
+  deltaBytes: number;
+
+  constructor(archive: DiskHostArchive, folder: string) {
+    this.#archive = archive;
+    this.#folder = folder;
+    const lines = readText(join(folder, 'journal'))?.split('\n') ?? [];
+    this.#packs = [];
+    for (const line of lines) {
+      // A power cut may have left half a line: what follows it was not acknowledged.
+      const taken = parsedLine(line);
+      if (taken === undefined) break;
+      this.#packs.push(taken);
+    }
+    this.#journalled = this.#packs.length;
+    const last = this.#packs.at(-1);
+    this.deltaBytes = last?.delta ?? 0;
+    this.stored = last?.stored ?? 0;
+  }
+
+  get packs(): readonly TakenPack[] {
+    return this.#packs;
+  }
+
+  #at(name: string): string {
+    if (!this.#made) {
+      mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+      this.#made = true;
+    }
+    return `${this.#folder}/${name}`;
+  }
+
+  store(object: string, content: Uint8Array): void {
+    if (this.#archive.sizeOf(object) === content.length) return;
+    const path = this.#at(object);
+    try {
+      writeNew(path, content);
+    } catch (thrown) {
+      if (!isErrno(thrown) || thrown.code !== 'EEXIST') throw thrown;
+      // Content that came twice, or that a run which died only began: in one step it is what it must be.
+      const beside = this.#at('twice');
+      rmSync(beside, { force: true });
+      writeNew(beside, content);
+      renameSync(beside, path);
+      return;
+    }
+    this.stored += content.length;
+  }
+
+  beginBig(number: number, base: string | null): boolean {
+    const path = this.#at(`big-${number}`);
+    this.#endWriting(number);
+    rmSync(`${path}.done`, { force: true });
+    if (base === null) writeFileSync(path, '', { mode: 0o600 });
+    else {
+      if (this.#archive.sizeOf(base) === undefined) return false;
+      rmSync(path, { force: true });
+      // Where the file system can, the copy shares its blocks with the object and costs only what changes.
+      copyFileSync(this.#archive.objectAt(base), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+      // The copy has the object's mode, which lets nobody write.
+      chmodSync(path, 0o600);
+      this.#bigs.set(number, { descriptor: openSync(path, 'r+'), hash: undefined, next: 0 });
+      return true;
+    }
+    const descriptor = openSync(path, 'r+');
+    this.#bigs.set(number, { descriptor, hash: createHash('sha256'), next: 0 });
+    return true;
+  }
+
+  #openBig(number: number): Big | undefined {
+    const open = this.#bigs.get(number);
+    if (open !== undefined) return open;
+    const path = this.#at(`big-${number}`);
+    if (sizeAt(path) === undefined) return undefined;
+    const big = { descriptor: openSync(path, 'r+'), hash: undefined, next: 0 };
+    this.#bigs.set(number, big);
+    return big;
+  }
+
+  writeBig(number: number, offset: number, block: Uint8Array): boolean {
+    const big = this.#openBig(number);
+    if (big === undefined) return this.#isDone(number);
+    writeAll(big.descriptor, block, offset);
+    if (big.hash === undefined) return true;
+    if (offset < big.next) big.hash = undefined;
+    else {
+      hashZeros(big.hash, offset - big.next);
+      big.hash.update(block);
+      big.next = offset + block.length;
+    }
+    return true;
+  }
+
+  endBig(number: number, size: number): boolean {
+    const big = this.#openBig(number);
+    if (big === undefined) return this.#isDone(number);
+    ftruncateSync(big.descriptor, size);
+    if (big.hash !== undefined && size >= big.next) hashZeros(big.hash, size - big.next);
+    else big.hash = hashOf(big.descriptor);
+    const object = big.hash.digest('hex');
+    this.#endWriting(number);
+    const path = this.#at(`big-${number}`);
+    // A run that dies before the pack is in the journal reads it again, when the file has its object's name already.
+    writeFileSync(`${path}.done`, '');
+    if (this.#archive.sizeOf(object) === size) rmSync(path);
+    else {
+      chmodSync(path, 0o400);
+      renameSync(path, this.#at(object));
+      this.stored += size;
+    }
+    return true;
+  }
+
+  #isDone(number: number): boolean {
+    return sizeAt(this.#at(`big-${number}.done`)) !== undefined;
+  }
+
+  #endWriting(number: number): void {
+    const open = this.#bigs.get(number);
+    if (open !== undefined) closeSync(open.descriptor);
+    this.#bigs.delete(number);
+  }
+
+  addDelta(text: Uint8Array): void {
+    if (this.#delta === undefined) {
+      this.#delta = openSync(this.#at('delta'), constants.O_RDWR | constants.O_CREAT, 0o600);
+      // What a run that died wrote beyond its journal comes again.
+      ftruncateSync(this.#delta, this.deltaBytes);
+    }
+    writeAll(this.#delta, text, this.deltaBytes);
+    this.deltaBytes += text.length;
+  }
+
+  journal(packs: readonly TakenPack[]): void {
+    this.#packs.push(...packs);
+  }
+
+  /** Makes durable what came, and then says so: only then may the packs go. */
+  journalDurably(): void {
+    const fresh = this.#packs.slice(this.#journalled);
+    if (fresh.length === 0) return;
+    syncFileSystem(this.#folder);
+    const path = this.#at('journal');
+    replaceDurably(path, this.#packs.map((pack) => `${JSON.stringify(pack)}\n`).join(''));
+    syncFolder(this.#folder);
+    this.#journalled = this.#packs.length;
+  }
+
+  delta(): TextSource {
+    if (this.deltaBytes === 0) return () => undefined;
+    const path = this.#at('delta');
+    if (this.#delta === undefined) ftruncateAt(path, this.deltaBytes);
+    return textOf(path);
+  }
+
+  sizeOf(object: string): number | undefined {
+    return sizeAt(`${this.#folder}/${object}`);
+  }
+
+  beginManifest(): { write(text: string): void; end(): { sha256: string; bytes: number }; read(): TextSource } {
+    const path = this.#at('manifest');
+    const descriptor = openSync(path, 'w', 0o400);
+    const hash = createHash('sha256');
+    let parts: string[] = [];
+    let length = 0;
+    let bytes = 0;
+    const flush = (): void => {
+      const text = Buffer.from(parts.join(''), 'latin1');
+      writeAll(descriptor, text, null);
+      hash.update(text);
+      bytes += text.length;
+      parts = [];
+      length = 0;
+    };
+    return {
+      write: (text) => {
+        parts.push(text);
+        length += text.length;
+        if (length > MIB) flush();
+      },
+      end: () => {
+        flush();
+        closeSync(descriptor);
+        return { sha256: hash.digest('hex'), bytes };
+      },
+      read: () => textOf(path),
+    };
+  }
+
+  sample(object: string): Uint8Array | undefined {
+    for (const path of [`${this.#folder}/${object}`, this.#archive.objectAt(object)]) {
+      try {
+        const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+        try {
+          const into = Buffer.allocUnsafe(SAMPLE);
+          return into.subarray(0, readSync(descriptor, into, 0, SAMPLE, 0));
+        } finally {
+          closeSync(descriptor);
+        }
+      } catch (thrown) {
+        if (!isErrno(thrown) || thrown.code !== 'ENOENT') throw thrown;
+      }
+    }
+    return undefined;
+  }
+
+  /** The objects that came, by name. */
+  objects(): string[] {
+    return readdirSync(this.#folder).filter((name) => /^[0-9a-f]{64}$/.test(name));
+  }
+
+  get folder(): string {
+    return this.#folder;
+  }
+
+  close(): void {
+    for (const number of [...this.#bigs.keys()]) this.#endWriting(number);
+    if (this.#delta !== undefined) closeSync(this.#delta);
+    this.#delta = undefined;
+  }
+
+  discard(): void {
+    this.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+    this.#archive.forget(this);
+  }
+}
+
+/** Writes a file that is not there yet, and that nobody may write after. */
+function writeNew(path: string, content: Uint8Array): void {
+  const descriptor = openSync(path, 'wx', 0o400);
+  try {
+    writeAll(descriptor, content, null);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function ftruncateAt(path: string, bytes: number): void {
+  const descriptor = openSync(path, 'r+');
+  try {
+    ftruncateSync(descriptor, bytes);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function hashZeros(hash: Hash, bytes: number): void {
+  for (let left = bytes; left > 0; left -= ZEROS.length) hash.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
+}
+
+function hashOf(descriptor: number): Hash {
+  const hash = createHash('sha256');
+  const piece = Buffer.allocUnsafe(MIB);
+  for (let at = 0; ; ) {
+    const got = readSync(descriptor, piece, 0, MIB, at);
+    if (got === 0) return hash;
+    hash.update(piece.subarray(0, got));
+    at += got;
+  }
+}
+
+function parsedLine(line: string): TakenPack | undefined {
+  try {
+    return takenSchema.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The folder of one host in the archive. */
+export class DiskHostArchive implements HostArchive {
+  readonly #archive: string;
+  readonly #account: string;
+  readonly #folder: string;
+  #versions: HeldVersion[] | undefined;
+  #state: ArchiveState | undefined;
+  readonly #incoming = new Map<string, DiskIncoming>();
+  readonly #pooled = new Set<string>();
+
+  constructor(archive: string, account: string) {
+    this.#archive = archive;
+    this.#account = account;
+    this.#folder = join(archive, account);
+    for (const name of ['objects', 'versions', 'incoming'])
+      mkdirSync(join(this.#folder, name), { recursive: true, mode: 0o700 });
+  }
+
+  versions(): HeldVersion[] {
+    this.#versions ??= archiveFolder(this.#archive)
+      .versions(this.#account)
+      .map(({ name, at, record }) => ({
+        name,
+        at,
+        record,
+        compressed: sizeAt(join(this.#folder, 'versions', `${name}.mtree`)) === undefined,
+      }));
+    return this.#versions;
+  }
+
+  manifest({ name }: HeldVersion): TextSource {
+    return archiveFolder(this.#archive).openManifest(this.#account, name).next;
+  }
+
+  state(): ArchiveState {
+    if (this.#state === undefined) {
+      const text = readText(join(this.#folder, 'state.json'));
+      this.#state = (text === undefined ? undefined : parsedState(text)) ?? this.#stateAnew();
+    }
+    return this.#state;
+  }
+
+  /** What can be told of a host whose state is lost: from its versions, and by counting its pool. */
+  #stateAnew(): ArchiveState {
+    const newest = this.versions().at(-1)?.record;
+    const accepted =
+      newest?.push == null ? null : { push: newest.push, manifest: newest.manifest.sha256, at: newest.at };
+    return {
+      accepted,
+      refused: null,
+      pool: this.countPool(),
+      fullWanted: false,
+      silenceEnded: null,
+      pruneAllowed: null,
+      orphans: this.versions().length > 0,
+      sweptAt: 0,
+    };
+  }
+
+  /** Objects and bytes of the pool, counted. */
+  countPool(): { objects: number; bytes: number } {
+    const found = { objects: 0, bytes: 0 };
+    for (const first of readdirSync(join(this.#folder, 'objects'))) {
+      for (const rest of readdirSync(join(this.#folder, 'objects', first))) {
+        found.objects++;
+        found.bytes += sizeAt(join(this.#folder, 'objects', first, rest)) ?? 0;
+      }
+    }
+    return found;
+  }
+
+  saveState(state: ArchiveState): void {
+    this.#state = state;
+    replaceDurably(join(this.#folder, 'state.json'), `${JSON.stringify(state)}\n`);
+  }
+
+  objectAt(object: string): string {
+    return `${this.#folder}/${objectPath(object)}`;
+  }
+
+  sizeOf(object: string): number | undefined {
+    return sizeAt(this.objectAt(object));
+  }
+
+  incoming(push: string): DiskIncoming {
+    const known = this.#incoming.get(push);
+    if (known !== undefined) return known;
+    const made = new DiskIncoming(this, join(this.#folder, 'incoming', push));
+    this.#incoming.set(push, made);
+    return made;
+  }
+
+  forget(incoming: DiskIncoming): void {
+    for (const [push, known] of this.#incoming) if (known === incoming) this.#incoming.delete(push);
+  }
+
+  unfinished(): { push: string; at: number }[] {
+    const folder = join(this.#folder, 'incoming');
+    return readdirSync(folder)
+      .filter((name) => /^[0-9a-f]{32}$/.test(name))
+      .map((push) => ({ push, at: lstatSync(join(folder, push)).mtimeMs / 1000 }));
+  }
+
+  commit(
+    incoming: IncomingPush,
+    name: string,
+    record: VersionRecord,
+    returned: readonly string[],
+    step: (name: string) => void,
+  ): { objects: number; bytes: number } {
+    if (!(incoming instanceof DiskIncoming)) throw new Error('a push of another archive');
+    incoming.close();
+    syncFileSystem(incoming.folder);
+    step('objects durable');
+    const stored = this.#poolAll(incoming, step);
+    if (returned.length > 0) this.#noteReturned(returned);
+    const versions = join(this.#folder, 'versions');
+    replaceDurably(
+      join(versions, `${name}.json`),
+      `${JSON.stringify({ ...record, stored }, null, 1)}\n`,
+      0o400,
+    );
+    step('record written');
+    syncFileSystem(incoming.folder);
+    step('pool durable');
+    renameSync(join(incoming.folder, 'manifest'), join(versions, `${name}.mtree`));
+    syncFolder(versions);
+    step('committed');
+    this.#versions = undefined;
+    return stored;
+  }
+
+  /** Moves the objects of a push into the pool: each is durable already, so no name can come to hold less than its content. */
+  #poolAll(incoming: DiskIncoming, step: (name: string) => void): { objects: number; bytes: number } {
+    const stored = { objects: 0, bytes: 0 };
+    for (const object of incoming.objects()) {
+      const from = `${incoming.folder}/${object}`;
+      const size = sizeAt(from) ?? 0;
+      const first = object.slice(0, 2);
+      if (!this.#pooled.has(first)) {
+        mkdirSync(join(this.#folder, 'objects', first), { recursive: true, mode: 0o700 });
+        this.#pooled.add(first);
+      }
+      renameSync(from, this.objectAt(object));
+      stored.objects++;
+      stored.bytes += size;
+      if (stored.objects === 1) step('first object in the pool');
+    }
+    step('objects in the pool');
+    return stored;
+  }
+
+  /** Objects that came back into the tree after they had left it: the sweep must look for them everywhere. */
+  #noteReturned(objects: readonly string[]): void {
+    const descriptor = openSync(join(this.#folder, 'returned'), 'a', 0o600);
+    try {
+      writeFileSync(descriptor, objects.map((object) => `${object}\n`).join(''));
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  returned(): DigestSet {
+    const found = new DigestSet();
+    const text = textOf(join(this.#folder, 'returned'), true);
+    let rest = '';
+    for (let piece = text(); piece !== undefined; piece = text()) {
+      const lines = (rest + piece).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.length === 64) found.add(line);
+    }
+    return found;
+  }
+
+  remove({ name }: HeldVersion, objects: readonly string[]): { objects: number; bytes: number } {
+    const versions = join(this.#folder, 'versions');
+    for (const ending of ['mtree', 'mtree.gz', 'json']) rmSync(join(versions, `${name}.${ending}`), { force: true });
+    syncFolder(versions);
+    this.#versions = undefined;
+    const removed = { objects: 0, bytes: 0 };
+    for (const object of objects) this.#removeObject(this.objectAt(object), removed);
+    return removed;
+  }
+
+  #removeObject(path: string, removed: { objects: number; bytes: number }): void {
+    const size = sizeAt(path);
+    if (size === undefined) return;
+    rmSync(path);
+    removed.objects++;
+    removed.bytes += size;
+  }
+
+  sweepPool(named: DigestSet): { objects: number; bytes: number } {
+    const removed = { objects: 0, bytes: 0 };
+    const pool = join(this.#folder, 'objects');
+    for (const first of readdirSync(pool)) {
+      for (const rest of readdirSync(join(pool, first))) {
+        const object = first + rest;
+        if (/^[0-9a-f]{64}$/.test(object) && !named.has(object)) this.#removeObject(join(pool, first, rest), removed);
+      }
+    }
+    // Whatever came back is accounted for: what is there now is named, and by what names it.
+    return removed;
+  }
+
+  compress({ name }: HeldVersion): void {
+    const path = join(this.#folder, 'versions', `${name}.mtree`);
+    const packed = `${path}.gz`;
+    const [from, to] = [openSync(path, 'r'), openSync(`${packed}.new`, 'w', 0o400)];
+    try {
+      const { status, error } = spawnSync('gzip', ['-1', '-n', '-c'], { stdio: [from, to, 'ignore'] });
+      if (error !== undefined) throw error;
+      if (status !== 0) throw new Error(`gzip ended with ${status} over ${name}`);
+      fsyncSync(to);
+    } finally {
+      closeSync(from);
+      closeSync(to);
+    }
+    renameSync(`${packed}.new`, packed);
+    syncFolder(join(this.#folder, 'versions'));
+    rmSync(path);
+    this.#versions = undefined;
+  }
+
+  whileNobodyReads(remove: () => void): boolean {
+    const lock = takeLock(join(this.#folder, '.in-use'));
+    if (lock === undefined) return false;
+    try {
+      remove();
+      return true;
+    } finally {
+      lock.release();
+    }
+  }
+
+  iceBegan(): number | undefined {
+    const text = readText(join(this.#folder, 'ice.json'));
+    if (text === undefined) return undefined;
+    const parsed = iceSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data.began : undefined;
+  }
+
+  addSeen(push: string, at: number): void {
+    const path = join(this.#folder, 'seen');
+    const lines = readText(path)?.split('\n') ?? [];
+    if (lines.length > SEEN_LINES * 2) {
+      replaceDurably(path, [...lines.slice(-SEEN_LINES - 1, -1), `${at} ${push}`, ''].join('\n'));
+      return;
+    }
+    appendFileSync(path, `${Math.floor(at)} ${push}\n`, { mode: 0o600 });
+  }
+
+  wasSeen(push: string): boolean {
+    return readText(join(this.#folder, 'seen'))?.includes(` ${push}\n`) === true;
+  }
+}
+
+function parsedState(text: string): ArchiveState | undefined {
+  try {
+    return stateSchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,278 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
+import type { ByteText, Moment } from '../model/manifest/entry.ts';
+import { type PathMatcher, pathMatcher } from '../model/path-patterns.ts';
+import type { Found, OpenFile, Walk, WalkScope, WalkTroubles } from '../push/ports.ts';
+import { faultText, isErrno } from './errno.ts';
+import { hostAttributes } from './host-attributes.ts';
+import { hostNames } from './host-names.ts';
+
+/** A Unicode text as bytes, one character for each. */
+const bytesOf = (text: string): ByteText => Buffer.from(text, 'utf8').toString('latin1');
+
+const OTHER_THAN_ASCII = /[^\0-\x7f]/;
+
+/** What Node's calls take for a name: bytes where it is not ASCII. */
+export function pathArgument(name: ByteText): string | Buffer {
+  return OTHER_THAN_ASCII.test(name) ? Buffer.from(name, 'latin1') : name;
+}
+
+/** What `include:` names, as a tree of names. */
+interface IncludeNode {
+  included: boolean;
+  children: Map<ByteText, IncludeNode>;
+}
+
+function includeTree(include: readonly string[]): IncludeNode {
+  const root: IncludeNode = { included: false, children: new Map() };
+  for (const path of include) {
+    let node = root;
+    for (const part of bytesOf(path).split('/')) {
+      if (part === '' || part === '.') continue;
+      let child = node.children.get(part);
+      if (child === undefined) {
+        child = { included: false, children: new Map() };
+        node.children.set(part, child);
+      }
+      node = child;
+    }
+    node.included = true;
+  }
+  return root;
+}
+
+/** A folder that the walk is in. */
+interface Frame {
+  descriptor: number;
+  path: ByteText;
+  names: ByteText[];
+  at: number;
+  node: IncludeNode | undefined;
+  /** Whether everything in it is wanted, or only what leads to an include. */
+  inside: boolean;
+  device: number;
+}
+
+const FOLDER_FLAGS =
+  constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOATIME;
+const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOATIME;
+
+/** O_NOATIME is refused to whoever neither owns the file nor is root. */
+function openQuietly(name: string | Buffer, flags: number): number {
+  try {
+    return openSync(name, flags);
+  } catch (thrown) {
+    if (isErrno(thrown) && thrown.code === 'EPERM') return openSync(name, flags & ~constants.O_NOATIME);
+    throw thrown;
+  }
+}
+
+const isGone = (thrown: unknown): boolean =>
+  isErrno(thrown) && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR' || thrown.code === 'ELOOP');
+
+/**
+ * The walk stands in the folder it reads (`chdir` by an open descriptor), and all names are looked up there: a folder
+ * that somebody replaces by a symlink meanwhile leads nowhere. One folder's names are held for each level.
+ */
+class DiskWalk implements Walk {
+  readonly #excluded: PathMatcher;
+  readonly #oneFileSystem: boolean;
+  readonly #troubles: WalkTroubles;
+  readonly #includes: IncludeNode;
+  readonly #frames: Frame[] = [];
+  #begun = false;
+  /** The folder that was given out last, to be entered next. */
+  #entering: { found: Found; node: IncludeNode | undefined; inside: boolean; device: number } | undefined;
+
+  constructor(scope: WalkScope, troubles: WalkTroubles) {
+    this.#excluded = pathMatcher(scope.exclude);
+    this.#oneFileSystem = scope.oneFileSystem;
+    this.#troubles = troubles;
+    this.#includes = includeTree(scope.include);
+  }
+
+  next(): Found | undefined {
+    if (!this.#begun) {
+      this.#begun = true;
+      process.chdir('/');
+      const found = { path: '.', name: '.', stat: lstatSync('.') };
+      const inside = this.#includes.included;
+      this.#entering = { found, node: this.#includes, inside, device: found.stat.dev };
+      return found;
+    }
+    if (this.#entering !== undefined) this.#enter();
+    for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
+      const name = frame.names[frame.at++];
+      if (name === undefined) {
+        this.#leave();
+        continue;
+      }
+      const found = this.#look(frame, name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #look(frame: Frame, name: ByteText): Found | undefined {
+    const path = `${frame.path}/${name}`;
+    const stat = this.#status(name, path);
+    const node = frame.node?.children.get(name);
+    if (stat === undefined) {
+      if (node !== undefined) this.#troubles.notThere(path);
+      return undefined;
+    }
+    const isFolder = stat.isDirectory();
+    let inside = frame.inside || node?.included === true;
+    if (inside && frame.inside && this.#excluded(path.slice(1), isFolder)) {
+      // What leads to an include of its own is gone through, but nothing else of it is taken.
+      if (node === undefined || !isFolder) return undefined;
+      inside = node.included;
+    }
+    const found = { path, name, stat };
+    if (isFolder) {
+      const crosses = stat.dev !== frame.device && node?.included !== true;
+      if (crosses && inside && this.#oneFileSystem && node === undefined) this.#troubles.otherFileSystem(path);
+      else this.#entering = { found, node, inside: inside && !(crosses && this.#oneFileSystem), device: stat.dev };
+    }
+    return found;
+  }
+
+  #status(name: ByteText, path: ByteText): Stats | undefined {
+    try {
+      return lstatSync(pathArgument(name), { throwIfNoEntry: false });
+    } catch (thrown) {
+      if (!isErrno(thrown)) throw thrown;
+      this.#troubles.unreadable(path, faultText(thrown));
+      return undefined;
+    }
+  }
+
+  #enter(): void {
+    const { found, node, inside, device } = this.#entering ?? {};
+    this.#entering = undefined;
+    if (found === undefined || device === undefined) return;
+    let descriptor: number | undefined;
+    try {
+      descriptor = openQuietly(pathArgument(found.name), FOLDER_FLAGS);
+      const { ino, dev } = fstatSync(descriptor);
+      if (ino !== found.stat.ino || dev !== found.stat.dev) {
+        closeSync(descriptor);
+        return;
+      }
+      process.chdir(`/proc/self/fd/${descriptor}`);
+      const names =
+        inside === true ? readdirSync('.', 'latin1').sort() : [...(node?.children.keys() ?? [])].sort();
+      this.#frames.push({
+        descriptor,
+        path: found.path,
+        names,
+        at: 0,
+        node,
+        inside: inside === true,
+        device,
+      });
+    } catch (thrown) {
+      if (descriptor !== undefined) closeSync(descriptor);
+      this.#standAt(this.#frames.at(-1));
+      if (isGone(thrown)) return;
+      if (!isErrno(thrown)) throw thrown;
+      this.#troubles.unreadable(found.path, faultText(thrown));
+    }
+  }
+
+  #leave(): void {
+    const left = this.#frames.pop();
+    this.#standAt(this.#frames.at(-1));
+    if (left !== undefined) closeSync(left.descriptor);
+  }
+
+  #standAt(frame: Frame | undefined): void {
+    process.chdir(frame === undefined ? '/' : `/proc/self/fd/${frame.descriptor}`);
+  }
+
+  time(found: Found): Moment | undefined {
+    const stat = lstatSync(pathArgument(found.name), { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    const nanoseconds = stat.mtimeNs % 1_000_000_000n;
+    // Before 1970 seconds are rounded down, as mtree(5) wants them.
+    const below = nanoseconds < 0n ? 1n : 0n;
+    return {
+      seconds: Number(stat.mtimeNs / 1_000_000_000n - below),
+      nanoseconds: Number(nanoseconds + below * 1_000_000_000n),
+    };
+  }
+
+  target(found: Found): ByteText | undefined {
+    try {
+      return readlinkSync(pathArgument(found.name), 'latin1');
+    } catch (thrown) {
+      if (isErrno(thrown) && (isGone(thrown) || thrown.code === 'EINVAL')) return undefined;
+      throw thrown;
+    }
+  }
+
+  open(found: Found): OpenFile | undefined {
+    let descriptor: number;
+    try {
+      descriptor = openQuietly(pathArgument(found.name), FILE_FLAGS);
+    } catch (thrown) {
+      if (isGone(thrown)) return undefined;
+      throw thrown;
+    }
+    const { ino, dev } = fstatSync(descriptor);
+    if (ino === found.stat.ino && dev === found.stat.dev) return new DiskFile(descriptor, found.stat);
+    closeSync(descriptor);
+    return undefined;
+  }
+
+  close(): void {
+    while (this.#frames.length > 0) this.#leave();
+    this.#entering = undefined;
+  }
+}
+
+class DiskFile implements OpenFile {
+  readonly #descriptor: number;
+  readonly #found: Stats;
+
+  constructor(descriptor: number, found: Stats) {
+    this.#descriptor = descriptor;
+    this.#found = found;
+  }
+
+  read(into: Uint8Array, at: number): number {
+    let got = 0;
+    while (got < into.length) {
+      const more = readSync(this.#descriptor, into, got, into.length - got, at + got);
+      if (more === 0) break;
+      got += more;
+    }
+    return got;
+  }
+
+  unchanged(): boolean {
+    const now = fstatSync(this.#descriptor);
+    const then = this.#found;
+    return now.size === then.size && now.mtimeMs === then.mtimeMs && now.ctimeMs === then.ctimeMs;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+/** The files of the machine that the program runs on. */
+export const diskTree = {
+  walk: (scope: WalkScope, troubles: WalkTroubles): Walk => new DiskWalk(scope, troubles),
+  attributes: hostAttributes,
+  ...hostNames,
+};

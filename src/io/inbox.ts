@@ -1,0 +1,209 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  opendirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { STATUS_FORMAT, type Status } from '../model/status.ts';
+import type { InboxItem, InboxStep, TakenFile } from '../rotate/plan-inbox.ts';
+import type { ReportedState } from '../rotate/ports.ts';
+import { isErrno } from './errno.ts';
+
+/** Most names of an inbox that one run looks at; what is beyond waits for the next. */
+const MOST_NAMES = 10_000;
+
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** A pack or commit that was taken and opened. */
+export interface OpenedFile extends TakenFile {
+  descriptor: number;
+  bytes: number;
+}
+
+/** What a jail is. */
+export interface Jail {
+  folder: string;
+  uid: number;
+}
+
+const isGone = (thrown: unknown): boolean => isErrno(thrown) && thrown.code === 'ENOENT';
+
+/** A name that an inbox holds, as bytes: a host may have chosen any. */
+const inboxPath = (folder: string, name: string): Buffer => Buffer.from(`${folder}/${name}`, 'latin1');
+
+/**
+ * The part of rotate that is root: it looks at names, renames, opens, and never reads what it opened. Where it renames
+ * to lies in the inbox itself, because that may be a file system of its own (a btrfs subvolume): root's folder `.taken`,
+ * which no host can enter, and by the sticky bit none can remove.
+ */
+export class Inbox {
+  readonly #jail: Jail;
+  readonly #inbox: string;
+  readonly #taken: string;
+
+  constructor(jail: Jail) {
+    this.#jail = jail;
+    this.#inbox = `${jail.folder}/inbox`;
+    this.#taken = `${this.#inbox}/.taken`;
+  }
+
+  /** False when the host has no inbox, as before the states were applied. */
+  exists(): boolean {
+    const found = lstatSync(this.#inbox, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === 0;
+  }
+
+  /** What lies in the inbox, without `.taken`. */
+  items(): InboxItem[] {
+    const folder = opendirSync(this.#inbox, { encoding: 'latin1', bufferSize: 256 } as unknown as { encoding: 'utf8' });
+    const items: InboxItem[] = [];
+    try {
+      for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {
+        if (entry.name === '.taken') continue;
+        const stat = lstatSync(inboxPath(this.#inbox, entry.name), { throwIfNoEntry: false });
+        if (stat === undefined || stat.isDirectory()) continue;
+        items.push({ name: entry.name, writtenAt: stat.mtimeMs / 1000 });
+        if (items.length === MOST_NAMES) break;
+      }
+    } finally {
+      folder.closeSync();
+    }
+    return items;
+  }
+
+  /** Names that were taken and not dealt with. */
+  takenNames(): Set<string> {
+    this.#makeTaken();
+    return new Set(readdirSync(this.#taken));
+  }
+
+  #makeTaken(): void {
+    const found = lstatSync(this.#taken, { throwIfNoEntry: false });
+    if (found?.isDirectory() === true && found.uid === 0) return;
+    // A host can only have made a file of that name.
+    if (found !== undefined) rmSync(this.#taken, { force: true });
+    mkdirSync(this.#taken, { mode: 0o700 });
+  }
+
+  /** Does what was planned. */
+  carryOut(steps: readonly InboxStep[]): void {
+    for (const { name, does } of steps) {
+      try {
+        if (does === 'take') renameSync(inboxPath(this.#inbox, name), `${this.#taken}/${name}`);
+        else if (does === 'remove') unlinkSync(inboxPath(this.#inbox, name));
+      } catch (thrown) {
+        // The host may have removed it meanwhile.
+        if (!isGone(thrown)) throw thrown;
+      }
+    }
+  }
+
+  /** Opens what was taken, if it is what a host's push is made of; what is not is removed unopened. */
+  open(name: string): OpenedFile | undefined {
+    let descriptor: number;
+    try {
+      descriptor = openSync(`${this.#taken}/${name}`, READ_FLAGS);
+    } catch (thrown) {
+      if (isErrno(thrown) && ['ELOOP', 'ENXIO', 'ENOENT'].includes(thrown.code ?? '')) {
+        this.free(name);
+        return undefined;
+      }
+      throw thrown;
+    }
+    const stat = fstatSync(descriptor);
+    if (this.#isPushed(stat)) {
+      return { name, descriptor, bytes: stat.size, writtenAt: stat.mtimeMs / 1000 };
+    }
+    closeSync(descriptor);
+    this.free(name);
+    return undefined;
+  }
+
+  #isPushed(stat: Stats): boolean {
+    return stat.isFile() && stat.nlink === 1 && stat.uid === this.#jail.uid;
+  }
+
+  /** Removes a file that was taken. */
+  free(name: string): void {
+    rmSync(`${this.#taken}/${name}`, { force: true });
+  }
+
+  /** Times of taken files without opening them. */
+  writtenAt(name: string): number | undefined {
+    const found = lstatSync(`${this.#taken}/${name}`, { throwIfNoEntry: false });
+    return found === undefined ? undefined : found.mtimeMs / 1000;
+  }
+
+  /** Keeps a refused file for a look at it, as root's own, so that it does not count against the host's quota. */
+  setAside(name: string): void {
+    const aside = `${this.#taken}/refused`;
+    mkdirSync(aside, { recursive: true, mode: 0o700 });
+    const path = `${aside}/${name}`;
+    try {
+      renameSync(`${this.#taken}/${name}`, path);
+      const descriptor = openSync(path, READ_FLAGS);
+      try {
+        fchownSync(descriptor, 0, 0);
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (thrown) {
+      if (!isGone(thrown)) throw thrown;
+    }
+  }
+
+  /** Says why files were set aside, beside them. */
+  explain(push: string, reason: string): void {
+    mkdirSync(`${this.#taken}/refused`, { recursive: true, mode: 0o700 });
+    writeFileSync(`${this.#taken}/refused/${push}.reason`, `${reason}\n`, { mode: 0o600 });
+  }
+
+  /** Removes what was set aside before a moment, and the oldest of what is beyond so many bytes. */
+  clearAside(before: number, mostBytes: number): void {
+    const aside = `${this.#taken}/refused`;
+    if (lstatSync(aside, { throwIfNoEntry: false }) === undefined) return;
+    const files = readdirSync(aside)
+      .flatMap((name) => {
+        const found = lstatSync(`${aside}/${name}`, { throwIfNoEntry: false });
+        // The time of the rename: that of the last write is as old as the host likes it to be.
+        return found === undefined ? [] : [{ name, at: found.ctimeMs / 1000, bytes: found.size }];
+      })
+      .sort((a, b) => b.at - a.at);
+    let bytes = 0;
+    for (const file of files) {
+      bytes += file.bytes;
+      if (file.at < before || bytes > mostBytes) rmSync(`${aside}/${file.name}`, { force: true });
+    }
+  }
+
+  /** Writes what the host is told; it is root's, and the host reads it. */
+  writeStatus(state: ReportedState, now: number): void {
+    const status: Status = {
+      format: STATUS_FORMAT,
+      at: Math.floor(now),
+      accepted: state.accepted === null ? null : { ...state.accepted, at: Math.floor(state.accepted.at) },
+      refused: state.refused === null ? null : { ...state.refused, at: Math.floor(state.refused.at) },
+      full_wanted: state.fullWanted,
+      held: state.held,
+      room: state.room,
+    };
+    const path = `${this.#jail.folder}/status/state.json`;
+    rmSync(`${path}.new`, { force: true });
+    writeFileSync(`${path}.new`, `${JSON.stringify(status)}\n`, { mode: 0o640, flag: 'wx' });
+    chownSync(`${path}.new`, 0, this.#jail.uid);
+    chmodSync(`${path}.new`, 0o640);
+    renameSync(`${path}.new`, path);
+  }
+}

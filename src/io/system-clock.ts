@@ -1,0 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from '../push/ports.ts';
+
+/** The machine's clock and chance. */
+export const systemClock: Clock = {
+  now: () => Date.now() / 1000,
+  sleep: async (seconds) => {
+    await wait(seconds * 1000);
+  },
+  breathe: () =>
+    new Promise((resolve) => {
+      setImmediate(resolve);
+    }),
+  randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+  chance: () => Math.random(),
+};

@@ -1,0 +1,177 @@
+import { type Entry, EntryFault, MAX_LINE, parseEntry } from './entry.ts';
+import { MANIFEST_HEADER, Records } from './records.ts';
+import { comparePaths, isSpelling, spell, unspell } from './spelling.ts';
+
+/** Marks a line of a delta that takes a path out of the tree. */
+export const REMOVAL = '-';
+
+/** The line of a delta that takes a path out. */
+export function removalLine(path: string): string {
+  return `${REMOVAL}${spell(path)}\n`;
+}
+
+/** What a merge found, and what its caller wants to know on the way. */
+export interface MergeWatcher {
+  /** A record that the delta adds, or puts in place of one of the base (given as its lines). */
+  set(entry: Entry, before: string | undefined): void;
+  /** A record of the base that the delta takes out. */
+  removed(before: string): void;
+}
+
+/** What a whole manifest holds. */
+export interface TreeCounts {
+  /** Records. */
+  entries: number;
+  /** Regular files among them, without other names of one. */
+  files: number;
+}
+
+/** Whether records come in order, each in a folder that stands before it. */
+class TreeShape {
+  #last = '';
+  readonly #folders: string[] = [];
+
+  /** Throws {@link EntryFault} when a path is out of order or in no folder. */
+  take(path: string, isFolder: boolean): void {
+    if (this.#last === '') {
+      if (path !== '.' || !isFolder) throw new EntryFault('a manifest that does not begin with its root');
+    } else {
+      if (comparePaths(this.#last, path) >= 0) throw new EntryFault('paths that are out of order');
+      const parent = path.slice(0, path.lastIndexOf('/'));
+      while (this.#folders.length > 0 && this.#folders.at(-1) !== parent) this.#folders.pop();
+      if (this.#folders.length === 0) throw new EntryFault('a path in a folder that is not there');
+    }
+    this.#last = path;
+    if (isFolder) this.#folders.push(path);
+  }
+}
+
+/** Reads a delta's records one by one, in order, each what {@link parseEntry} or a removal takes. */
+class DeltaReader {
+  readonly #records: Records;
+  #last = '';
+  present = false;
+  path = '';
+  lines = '';
+  /** Nothing for a removal. */
+  entry: Entry | undefined;
+
+  constructor(records: Records) {
+    this.#records = records;
+  }
+
+  advance(): void {
+    this.present = this.#records.advance();
+    if (!this.present) return;
+    this.lines = this.#records.lines;
+    if (this.lines.startsWith(REMOVAL)) {
+      const word = this.lines.slice(1, -1);
+      if (word.length > MAX_LINE || !/^\.(?:\/[^\s/]+)*$/.test(word) || !isSpelling(word))
+        throw new EntryFault('a removal of no path');
+      this.path = unspell(word);
+      this.entry = undefined;
+    } else {
+      this.entry = parseEntry(this.lines);
+      this.path = this.entry.path;
+    }
+    if (this.#last !== '' && comparePaths(this.#last, this.path) >= 0)
+      throw new EntryFault('a delta that is out of order');
+    this.#last = this.path;
+  }
+}
+
+/** Collects the files that `#link` lines are other names of, to be looked for once the tree is known. */
+class LinkTargets {
+  readonly wanted = new Set<string>();
+
+  take(lines: string, path: string): void {
+    if (!lines.startsWith('#link ')) return;
+    const target = unspell(lines.slice(lines.lastIndexOf(' ') + 1, -1));
+    if (comparePaths(target, path) >= 0) throw new EntryFault('a #link to what does not stand before it');
+    this.wanted.add(target);
+  }
+}
+
+/**
+ * Merges a base manifest with a delta into a new manifest, both sorted, without parsing what does not change.
+ * Without a base the delta is the whole tree. Gives the new manifest's text to `write` piece by piece. What is not
+ * as a manifest must be throws {@link EntryFault}: lines that could not have been written, order, a parent that is
+ * missing, a removal of nothing. Answers with counts, and the files that `#link` lines name, which
+ * {@link checkLinkTargets} looks for.
+ */
+export function mergeManifest(
+  base: Records | undefined,
+  delta: Records,
+  write: (text: string) => void,
+  watcher: MergeWatcher,
+): TreeCounts & { linkTargets: ReadonlySet<string> } {
+  const shape = new TreeShape();
+  const links = new LinkTargets();
+  const change = new DeltaReader(delta);
+  const counts = { entries: 0, files: 0 };
+  if (base !== undefined && !base.skipHeader()) throw new EntryFault('a base that is no manifest');
+  write(MANIFEST_HEADER);
+  base?.advance();
+  change.advance();
+  let basePath = base?.path ?? '';
+
+  const keep = (lines: string, path: string, isFolder: boolean, isFile: boolean): void => {
+    shape.take(path, isFolder);
+    links.take(lines, path);
+    counts.entries++;
+    if (isFile) counts.files++;
+    write(lines);
+  };
+  const nextBase = (): void => {
+    base?.advance();
+    basePath = base?.path ?? '';
+  };
+
+  while (base?.present === true || change.present) {
+    const order =
+      base?.present !== true ? 1 : change.present ? comparePaths(basePath, change.path) : -1;
+    if (order < 0) {
+      if (base !== undefined) keep(base.lines, basePath, base.isType('dir'), base.isType('file'));
+      nextBase();
+      continue;
+    }
+    const before = order === 0 ? base?.lines : undefined;
+    const { entry } = change;
+    if (entry === undefined) {
+      if (before === undefined) throw new EntryFault('a removal of what is not there');
+      watcher.removed(before);
+    } else {
+      keep(change.lines, entry.path, entry.kind === 'folder', entry.kind === 'file');
+      watcher.set(entry, before);
+    }
+    if (before !== undefined) nextBase();
+    change.advance();
+  }
+  if (counts.entries === 0) throw new EntryFault('a manifest of nothing');
+  return { ...counts, linkTargets: links.wanted };
+}
+
+/** Looks through a manifest for the files that `#link` lines are other names of. Throws {@link EntryFault} for a missing one. */
+export function checkLinkTargets(manifest: Records, targets: ReadonlySet<string>): void {
+  const missing = new Set(targets);
+  if (!manifest.skipHeader()) throw new EntryFault('a manifest without its header');
+  while (missing.size > 0 && manifest.advance()) {
+    // Other names of symlinks and devices are names of the same kind of thing; a folder or a link line has none.
+    if (!manifest.isType('dir') && !manifest.lines.startsWith('#link ')) missing.delete(manifest.path);
+  }
+  if (missing.size > 0) throw new EntryFault('a #link to a file that is not there');
+}
+
+/**
+ * Goes through a whole manifest, each line checked as on its way in: order, parents, spelling. Whoever takes the
+ * backup server can write manifests, so this stands before every restore. Throws {@link EntryFault}.
+ */
+export function* entriesOf(manifest: Records): Generator<Entry> {
+  const shape = new TreeShape();
+  if (!manifest.skipHeader()) throw new EntryFault('a manifest without its header');
+  while (manifest.advance()) {
+    const entry = parseEntry(manifest.lines);
+    shape.take(entry.path, entry.kind === 'folder');
+    yield entry;
+  }
+}

@@ -1,0 +1,15 @@
+import type { DropBox } from './ports.ts';
+
+const PIECE = 255 * 1024;
+
+/** A drop box that takes everything and keeps nothing, for dry runs. */
+export function discardingBox(): DropBox {
+  const piece = Buffer.allocUnsafe(PIECE);
+  return {
+    readStatus: () => Promise.resolve(undefined),
+    has: () => Promise.resolve(false),
+    spare: () => piece,
+    begin: () => Promise.resolve({ write: () => undefined, finish: () => Promise.resolve() }),
+    close: () => undefined,
+  };
+}

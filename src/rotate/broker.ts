@@ -1,0 +1,194 @@
+import type { IngestOrder } from '../model/ingest-job.ts';
+import type { HostRow, RotateConfig } from '../model/rotate-config.ts';
+import { ingestOrder, type InboxItem, type InboxStep, planInbox, type TakenFile } from './plan-inbox.ts';
+import type { IngestEvent, ReportedState } from './ports.ts';
+
+/** A file that was opened for an ingest. */
+export interface OpenedTaken extends TakenFile {
+  descriptor: number;
+  bytes: number;
+}
+
+/** The jail of one host, as the broker handles it: names and descriptors, never contents. */
+export interface InboxPort {
+  exists(): boolean;
+  items(): InboxItem[];
+  takenNames(): Set<string>;
+  carryOut(steps: readonly InboxStep[]): void;
+  open(name: string): OpenedTaken | undefined;
+  writtenAt(name: string): number | undefined;
+  free(name: string): void;
+  setAside(name: string): void;
+  explain(push: string, reason: string): void;
+  clearAside(before: number, mostBytes: number): void;
+  writeStatus(state: ReportedState, now: number): void;
+}
+
+/** What the broker works with. */
+export interface BrokerPorts {
+  inbox(host: HostRow): InboxPort;
+  /** Runs the ingest of a host, and tells what it says as it says it. */
+  ingest(
+    order: IngestOrder,
+    files: readonly OpenedTaken[],
+    tell: (event: IngestEvent) => void,
+  ): Promise<{ state: ReportedState }>;
+  close(file: OpenedTaken): void;
+  /** Makes the host's folder in the archive, the unprivileged user's own. */
+  makeFolder(account: string): void;
+  /** Whether the host's archive is due for pruning and the like, and that it was done. */
+  houseDue(account: string): boolean;
+  houseKept(account: string): void;
+  hasStatus(host: HostRow): boolean;
+}
+
+/** What one run goes by. */
+export interface BrokerRun {
+  config: RotateConfig;
+  /** Unix seconds, by a clock that agrees with the time that passed. */
+  now: number;
+  noPrune: string | null;
+  dryRun: boolean;
+  /** Whether to keep house, however lately it was done. */
+  keepHouse: boolean;
+}
+
+/** What became of a host in one run. */
+export interface HostOutcome {
+  host: HostRow;
+  events: IngestEvent[];
+  /** Why the run did not come to its end for this host; its files wait for the next. */
+  fault?: string;
+}
+
+/** Files that an ingest is given at once. */
+const MOST_FILES = 64;
+
+/** Rounds of one run: a host that pushes without end must not hold a lane for ever. */
+const MOST_ROUNDS = 64;
+
+/** Bytes of refused files that are kept aside for one host. */
+const MOST_ASIDE = 256 * 2 ** 20;
+
+const DAY = 86_400;
+
+/** The part of rotate that is root, for one host. */
+class HostBroker {
+  readonly #host: HostRow;
+  readonly #run: BrokerRun;
+  readonly #ports: BrokerPorts;
+  readonly #inbox: InboxPort;
+  readonly #events: IngestEvent[] = [];
+
+  constructor(host: HostRow, run: BrokerRun, ports: BrokerPorts) {
+    this.#host = host;
+    this.#run = run;
+    this.#ports = ports;
+    this.#inbox = ports.inbox(host);
+  }
+
+  async run(): Promise<IngestEvent[]> {
+    const { config, now } = this.#run;
+    const isThere = this.#inbox.exists();
+    if (isThere && !this.#run.dryRun) {
+      const steps = planInbox(this.#inbox.items(), this.#inbox.takenNames(), now);
+      this.#inbox.carryOut(steps);
+      this.#inbox.clearAside(now - config.keep_refused_days * DAY, MOST_ASIDE);
+    }
+    let house = this.#run.keepHouse || this.#ports.houseDue(this.#host.account);
+    const untold = isThere && !this.#ports.hasStatus(this.#host);
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const files = isThere ? this.#openTaken() : [];
+      if (files.length === 0 && !house && !(untold && round === 0)) break;
+      const before = this.#events.length;
+      await this.#ingest(files, house);
+      if (house && !this.#run.dryRun) this.#ports.houseKept(this.#host.account);
+      house = false;
+      // An ingest that frees nothing has nothing more to do with the same files.
+      const isDone = !this.#events.slice(before).some(({ kind }) => kind === 'freed' || kind === 'refused');
+      if (isDone || this.#run.dryRun) break;
+    }
+    return this.#events;
+  }
+
+  #openTaken(): OpenedTaken[] {
+    const names = [...this.#inbox.takenNames()].filter((name) => name !== 'refused');
+    const known = names.flatMap((name) => {
+      const writtenAt = this.#inbox.writtenAt(name);
+      return writtenAt === undefined ? [] : [{ name, writtenAt }];
+    });
+    return ingestOrder(known)
+      .slice(0, MOST_FILES)
+      .flatMap(({ name }) => this.#inbox.open(name) ?? []);
+  }
+
+  async #ingest(files: readonly OpenedTaken[], keepHouse: boolean): Promise<void> {
+    const { config, now, noPrune, dryRun } = this.#run;
+    const { account } = this.#host;
+    if (!dryRun) this.#ports.makeFolder(account);
+    const order: IngestOrder = {
+      archive: config.archive,
+      account,
+      now,
+      noPrune,
+      limits: { ...config.limits, ...definedOf(this.#host.limits ?? {}) },
+      versionsADay: config.versions_a_day,
+      abandonDays: config.abandon_days,
+      staleDays: config.stale_days,
+      retention: config.retention,
+      waitForIce: config.wait_for_ice,
+      keepHouse,
+      dryRun,
+      files: files.map(({ name, bytes }) => ({ name, bytes })),
+    };
+    const given = new Set(files.map(({ name }) => name));
+    try {
+      const { state } = await this.#ports.ingest(order, files, (event) => this.#heard(event, given));
+      if (!dryRun && this.#inbox.exists()) this.#inbox.writeStatus(state, now);
+    } finally {
+      for (const file of files) this.#ports.close(file);
+    }
+  }
+
+  /** What an ingest says is heard only about the files that it was given. */
+  #heard(event: IngestEvent, given: ReadonlySet<string>): void {
+    this.#events.push(event);
+    if (this.#run.dryRun) return;
+    if (event.kind === 'freed' && given.has(event.name)) this.#inbox.free(event.name);
+    if (event.kind === 'refused') {
+      for (const name of given) if (name.startsWith(`${event.push}.`)) this.#inbox.setAside(name);
+      this.#inbox.explain(event.push, event.reason);
+    }
+  }
+}
+
+function definedOf(limits: NonNullable<HostRow['limits']>): Partial<IngestOrder['limits']> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+/**
+ * Runs rotate over hosts, several at once. What fails for one host is told in its outcome and stops no other.
+ *
+ * @param lanes how many hosts at once
+ */
+export async function rotateHosts(
+  hosts: readonly HostRow[],
+  run: BrokerRun,
+  ports: BrokerPorts,
+  lanes: number,
+  done: (outcome: HostOutcome) => void,
+): Promise<void> {
+  const waiting = [...hosts];
+  const lane = async (): Promise<void> => {
+    for (let host = waiting.shift(); host !== undefined; host = waiting.shift()) {
+      const broker = new HostBroker(host, run, ports);
+      try {
+        done({ host, events: await broker.run() });
+      } catch (thrown) {
+        if (!(thrown instanceof Error)) throw thrown;
+        done({ host, events: [], fault: thrown.message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}

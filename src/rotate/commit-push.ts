@@ -1,0 +1,256 @@
+import { isAlarmed, VERSION_FORMAT, type VersionRecord, versionName } from '../model/archive/version.ts';
+import { type Entry, EntryFault, objectPath } from '../model/manifest/entry.ts';
+import { checkLinkTargets, type MergeWatcher, mergeManifest, type TreeCounts } from '../model/manifest/merge.ts';
+import { Records } from '../model/manifest/records.ts';
+import { comparePaths } from '../model/manifest/spelling.ts';
+import type { Commit } from '../model/pack/commit.ts';
+import { judgePush } from './alarm/judge-push.ts';
+import { sampleKind } from './alarm/sample-kind.ts';
+import type { HeldVersion, HostArchive, IncomingPush } from './ports.ts';
+import { PushRefused } from './push-fault.ts';
+
+/** Changed files of which old and new content are looked at. */
+const SAMPLES = 2000;
+
+/** What a commit is checked against. */
+export interface CommitLimits {
+  entries: number;
+  bytes: number;
+  objects: number;
+}
+
+/** What became of a push that was taken. */
+export type Committed =
+  | { kind: 'seen' }
+  | { kind: 'version'; name: string; record: VersionRecord };
+
+const OBJECT = / size=(\d+) contents=objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/m;
+
+interface Stored {
+  object: string;
+  size: number;
+  sealed: boolean;
+}
+
+/** The object of a record's lines; nothing for what is no file. */
+function storedOf(lines: string | undefined): Stored | undefined {
+  const found = lines === undefined ? null : OBJECT.exec(lines);
+  if (found === null || lines === undefined) return undefined;
+  return { object: `${found[2]}${found[3]}`, size: Number(found[1]), sealed: lines.includes('\n#sealed ') };
+}
+
+/** Counts what changed between two trees, and looks at the content of files that did. */
+class ChangeCounter {
+  readonly #push: IncomingPush;
+  readonly counts = { added: 0, changed: 0, deleted: 0, sampled: 0, randomized: 0 };
+
+  constructor(push: IncomingPush) {
+    this.#push = push;
+  }
+
+  /** A path's file before and now; nothing where it is no file or not there. */
+  take(before: Stored | undefined, now: Stored | undefined): void {
+    if (now === undefined) {
+      if (before !== undefined) this.counts.deleted++;
+      return;
+    }
+    if (before === undefined) this.counts.added++;
+    else if (before.object !== now.object) {
+      this.counts.changed++;
+      if (!before.sealed && !now.sealed) this.#look(before.object, now.object);
+    }
+  }
+
+  #look(old: string, now: string): void {
+    if (this.counts.sampled >= SAMPLES) return;
+    const [before, after] = [this.#push.sample(old), this.#push.sample(now)];
+    const [was, is] = [before && sampleKind(before), after && sampleKind(after)];
+    if (was === undefined || is === undefined) return;
+    this.counts.sampled++;
+    if (was === 'compressible' && is === 'random') this.counts.randomized++;
+  }
+}
+
+/** Watches a merge: every object must be there, and what changed is counted. */
+class CommitWatcher implements MergeWatcher {
+  readonly #archive: HostArchive;
+  readonly #push: IncomingPush;
+  readonly changes: ChangeCounter;
+  /** Objects that the pool had already, and that come into the tree again. */
+  readonly returned: string[] = [];
+  bytes: number;
+
+  constructor(archive: HostArchive, push: IncomingPush, bytesBefore: number) {
+    this.#archive = archive;
+    this.#push = push;
+    this.changes = new ChangeCounter(push);
+    this.bytes = bytesBefore;
+  }
+
+  set(entry: Entry, before: string | undefined): void {
+    const old = storedOf(before);
+    const now = entry.kind === 'file' ? entry : undefined;
+    this.bytes += (now?.size ?? 0) - (old?.size ?? 0);
+    if (now !== undefined && old?.object !== now.object) this.#needObject(now.object, now.size);
+    this.changes.take(old, now);
+  }
+
+  removed(before: string): void {
+    const old = storedOf(before);
+    this.bytes -= old?.size ?? 0;
+    this.changes.take(old, undefined);
+  }
+
+  #needObject(object: string, size: number): void {
+    const pooled = this.#archive.sizeOf(object);
+    if (pooled === size) {
+      this.returned.push(object);
+      return;
+    }
+    const came = this.#push.sizeOf(object);
+    if (came === size) return;
+    throw new PushRefused(
+      came === undefined && pooled === undefined
+        ? `its manifest names ${objectPath(object)}, which neither came with it nor is in the archive`
+        : `its manifest names ${objectPath(object)} with another size than it has`,
+    );
+  }
+}
+
+/** What changed between two whole manifests, for a push that does not go out from the newest version. */
+function changesBetween(before: Records, now: Records, push: IncomingPush): ChangeCounter {
+  const changes = new ChangeCounter(push);
+  for (const records of [before, now]) {
+    records.skipHeader();
+    records.advance();
+  }
+  while (before.present || now.present) {
+    const order = !before.present ? 1 : !now.present ? -1 : comparePaths(before.path, now.path);
+    const old = order <= 0 ? storedOf(before.lines) : undefined;
+    changes.take(old, order >= 0 ? storedOf(now.lines) : undefined);
+    if (order <= 0) before.advance();
+    if (order >= 0) now.advance();
+  }
+  return changes;
+}
+
+function checkPacks(commit: Commit, push: IncomingPush): void {
+  for (const [index, { sha256, bytes }] of commit.packs.entries()) {
+    const taken = push.packs[index];
+    if (taken === undefined || taken.sha256 !== sha256 || taken.bytes !== bytes)
+      throw new PushRefused(`pack ${index + 1} is not the one that its commit names`);
+  }
+  if (push.packs.length !== commit.packs.length) throw new PushRefused('it has packs that its commit does not name');
+}
+
+function baseOf(commit: Commit, versions: readonly HeldVersion[]): HeldVersion | undefined {
+  if (commit.base === null) return undefined;
+  const base = versions.findLast(({ record }) => record?.manifest.sha256 === commit.base);
+  if (base === undefined) throw new PushRefused('it goes out from a manifest that the archive does not hold');
+  return base;
+}
+
+/** Two installs that push in turn: a machine was cloned with its push key. */
+function installAlarm(commit: Commit, versions: readonly HeldVersion[]): { rule: string; what: string }[] {
+  const installs = versions.flatMap(({ record }) => record?.install ?? []);
+  const last = installs.at(-1);
+  const isBack = last !== undefined && last !== commit.install && installs.includes(commit.install);
+  return isBack
+    ? [{ rule: 'installs-in-turn', what: 'two installs push in turn with one key: one is a clone of the other' }]
+    : [];
+}
+
+function merged(
+  archive: HostArchive,
+  base: HeldVersion | undefined,
+  push: IncomingPush,
+  manifest: ReturnType<IncomingPush['beginManifest']>,
+  watcher: CommitWatcher,
+): { counts: TreeCounts; sha256: string; bytes: number } {
+  try {
+    const { linkTargets, ...counts } = mergeManifest(
+      base && new Records(archive.manifest(base)),
+      new Records(push.delta()),
+      manifest.write,
+      watcher,
+    );
+    const ended = manifest.end();
+    if (linkTargets.size > 0) checkLinkTargets(new Records(manifest.read()), linkTargets);
+    return { counts, ...ended };
+  } catch (thrown) {
+    if (thrown instanceof EntryFault) throw new PushRefused(`its manifest is not one: ${thrown.message}`);
+    throw thrown;
+  }
+}
+
+/**
+ * Makes a version of a push whose packs are all there, or notes it as seen when its tree is that of the newest
+ * version. Nothing is believed: packs, objects and the whole new manifest are checked against the commit before
+ * anything is visible. Throws {@link PushRefused}.
+ *
+ * @param at the server's time of the version, in seconds, later than every other one's
+ */
+export function commitPush(
+  archive: HostArchive,
+  push: IncomingPush,
+  commit: Commit,
+  at: number,
+  limits: CommitLimits,
+  step: (name: string) => void,
+): Committed {
+  const versions = archive.versions();
+  checkPacks(commit, push);
+  const base = baseOf(commit, versions);
+  const newest = versions.at(-1);
+  if (commit.packs.length === 0 && base === newest && commit.manifest.sha256 === commit.base) return { kind: 'seen' };
+  const watcher = new CommitWatcher(archive, push, base?.record?.bytes ?? 0);
+  const manifest = push.beginManifest();
+  const { counts, sha256, bytes } = merged(archive, base, push, manifest, watcher);
+  if (sha256 !== commit.manifest.sha256 || bytes !== commit.manifest.bytes)
+    throw new PushRefused('its manifest does not come out as its commit says');
+  if (counts.entries > limits.entries)
+    throw new PushRefused(`it has ${counts.entries} entries, and this host may have ${limits.entries}`);
+  if (sha256 === newest?.record?.manifest.sha256) return { kind: 'seen' };
+  const { pool } = archive.state();
+  if (pool.bytes + push.stored > limits.bytes || pool.objects > limits.objects)
+    throw new PushRefused('the archive may hold no more of this host');
+  // Alarms and counts are of what changed since the newest version: a push that goes out from nothing must not hide it.
+  const changes =
+    newest === undefined || newest === base
+      ? watcher.changes
+      : changesBetween(new Records(archive.manifest(newest)), new Records(manifest.read()), push);
+  const pushCounts = {
+    files: counts.files,
+    before: newest?.record?.counts.files ?? 0,
+    ...changes.counts,
+  };
+  const past = versions.flatMap(({ record }) => (record === undefined || isAlarmed(record) ? [] : record.counts));
+  const alarms = judgePush(pushCounts, past).map(({ rule, what }) => ({ rule, what }));
+  const name = versionName(at);
+  const record: VersionRecord = {
+    format: VERSION_FORMAT,
+    at,
+    from: 'push',
+    push: commit.push,
+    install: commit.install,
+    base: commit.base,
+    manifest: commit.manifest,
+    entries: counts.entries,
+    bytes: Math.max(0, watcher.bytes),
+    stored: { objects: 0, bytes: 0 },
+    counts: pushCounts,
+    warnings: commit.warnings,
+    alarms: [...alarms, ...installAlarm(commit, versions)],
+    accepted_at: null,
+  };
+  archive.saveState({ ...archive.state(), orphans: true });
+  const stored = archive.commit(push, name, record, watcher.returned, step);
+  const state = archive.state();
+  archive.saveState({
+    ...state,
+    orphans: false,
+    fullWanted: commit.base === null ? false : state.fullWanted,
+    pool: { objects: state.pool.objects + stored.objects, bytes: state.pool.bytes + stored.bytes },
+  });
+  return { kind: 'version', name, record: { ...record, stored } };
+}

@@ -1,0 +1,153 @@
+import { isAlarmed } from '../model/archive/version.ts';
+import type { HeldVersion, HostArchive, IngestEvent } from './ports.ts';
+import { planGate } from './retention/plan-gate.ts';
+import { planRetention, type RetentionPlan } from './retention/plan-retention.ts';
+import type { RetentionPolicy } from './retention/known-version.ts';
+import { allNamed, objectsOnlyIn } from './sweep.ts';
+
+/** What the housekeeping of one host goes by. */
+export interface HouseRules {
+  account: string;
+  now: number;
+  /** Why nothing may be removed in this run; null when it may. */
+  noPrune: string | null;
+  retention: RetentionPolicy;
+  waitForIce: boolean;
+  staleDays: number;
+  abandonDays: number;
+  dryRun: boolean;
+}
+
+const DAY = 86_400;
+
+/** Seconds between two comparisons of the whole pool with all versions. */
+const SWEEP_EVERY = 7 * DAY;
+
+/** What becomes of each version of a host, and why. */
+export function retentionOf(archive: HostArchive, rules: HouseRules): RetentionPlan {
+  const { accepted, silenceEnded } = archive.state();
+  const versions = archive
+    .versions()
+    .map(({ name, at, record }) => ({ name, at, alarmed: record !== undefined && isAlarmed(record) }));
+  const began = archive.iceBegan();
+  return planRetention(versions, rules.retention, {
+    now: rules.now,
+    lastSuccess: accepted?.at ?? versions.at(-1)?.at ?? rules.now,
+    staleAfterDays: rules.staleDays,
+    ...(silenceEnded === null ? {} : { silenceEnded }),
+    ice: rules.waitForIce
+      ? { kind: 'expected', ...(began === undefined ? {} : { lastCompleteImageBegan: began }) }
+      : { kind: 'none' },
+  });
+}
+
+/** The versions that may go now, with the reasons. Nothing is told to go when a gate is shut. */
+function leaving(
+  archive: HostArchive,
+  rules: HouseRules,
+  note: (text: string) => void,
+): { version: HeldVersion; reason: string }[] {
+  const plan = retentionOf(archive, rules);
+  const removed = plan.filter(({ verdict }) => verdict === 'remove');
+  if (removed.length === 0) return [];
+  if (rules.noPrune !== null) {
+    note(`nothing is removed: ${rules.noPrune}`);
+    return [];
+  }
+  const gate = planGate(plan, rules.account);
+  const allowed = archive.state().pruneAllowed;
+  if (!gate.prune && (allowed === null || removed.length > allowed)) {
+    note(`nothing is removed: ${gate.why}; ${gate.fix}`);
+    return [];
+  }
+  const byName = new Map(archive.versions().map((version) => [version.name, version]));
+  return removed.flatMap(({ version, reason }) => {
+    const held = byName.get(version.name);
+    return held === undefined ? [] : [{ version: held, reason }];
+  });
+}
+
+function removeOne(archive: HostArchive, version: HeldVersion): void {
+  const versions = archive.versions();
+  const at = versions.findIndex(({ name }) => name === version.name);
+  const { objects, uncertain } = objectsOnlyIn(
+    archive,
+    version,
+    versions[at - 1],
+    versions[at + 1],
+    archive.returned(),
+  );
+  const before = archive.state();
+  archive.saveState({ ...before, orphans: true });
+  const removed = archive.remove(version, objects);
+  archive.saveState({
+    ...before,
+    orphans: before.orphans || uncertain,
+    pool: {
+      objects: Math.max(0, before.pool.objects - removed.objects),
+      bytes: Math.max(0, before.pool.bytes - removed.bytes),
+    },
+  });
+}
+
+function prune(
+  archive: HostArchive,
+  rules: HouseRules,
+  tell: (event: IngestEvent) => void,
+  step: (name: string) => void,
+): void {
+  const note = (text: string): void => tell({ kind: 'note', text });
+  const going = leaving(archive, rules, note);
+  if (going.length === 0) return;
+  if (rules.dryRun) {
+    for (const { version, reason } of going) tell({ kind: 'pruned', name: version.name, reason });
+    return;
+  }
+  const done = archive.whileNobodyReads(() => {
+    for (const { version, reason } of going) {
+      removeOne(archive, version);
+      step('version removed');
+      tell({ kind: 'pruned', name: version.name, reason });
+    }
+    archive.saveState({ ...archive.state(), pruneAllowed: null });
+  });
+  if (!done) note('nothing is removed while somebody restores from this archive');
+}
+
+/** Compares the whole pool with all versions, when something may have been left in it. */
+function sweep(archive: HostArchive, rules: HouseRules, tell: (event: IngestEvent) => void): void {
+  const state = archive.state();
+  if (!state.orphans || rules.dryRun || rules.now - state.sweptAt < SWEEP_EVERY) return;
+  archive.whileNobodyReads(() => {
+    const removed = archive.sweepPool(allNamed(archive));
+    archive.saveState({ ...archive.state(), orphans: false, sweptAt: rules.now, pool: archive.countPool() });
+    if (removed.objects > 0)
+      tell({ kind: 'note', text: `${removed.objects} objects that no version named are removed` });
+  });
+}
+
+/**
+ * Keeps a host's archive in order: gives up pushes that were left unfinished, removes versions by the retention, sweeps
+ * what no version names, and compresses the manifests of all but the newest version. While a push is unfinished
+ * nothing is removed, because it may count on objects that only an old version names.
+ */
+export function keepHouse(
+  archive: HostArchive,
+  rules: HouseRules,
+  tell: (event: IngestEvent) => void,
+  step: (name: string) => void,
+): void {
+  for (const { push, at } of archive.unfinished()) {
+    if (rules.now - at < rules.abandonDays * DAY) continue;
+    tell({ kind: 'note', text: `push ${push} was not gone on with and is given up` });
+    if (!rules.dryRun) archive.incoming(push).discard();
+  }
+  if (archive.unfinished().length === 0) {
+    prune(archive, rules, tell, step);
+    sweep(archive, rules, tell);
+  }
+  if (rules.dryRun) return;
+  for (const version of archive.versions().slice(0, -1)) {
+    if (!version.compressed) archive.compress(version);
+  }
+}

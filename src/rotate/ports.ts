@@ -1,0 +1,149 @@
+import type { TextSource } from '../model/manifest/records.ts';
+import type { VersionRecord } from '../model/archive/version.ts';
+import type { ByteSource } from '../model/pack/read-pack.ts';
+import type { DigestSet } from '../model/manifest/digest-set.ts';
+
+/** A version that is there, by its manifest. */
+export interface HeldVersion {
+  name: string;
+  /** Server's time, in seconds, from the name. */
+  at: number;
+  /** Nothing when the record is gone or damaged: the version is still one. */
+  record: VersionRecord | undefined;
+  compressed: boolean;
+}
+
+/** What a host's archive holds, and what it remembers of its host. All of it may have to be made anew. */
+export interface ArchiveState {
+  accepted: { push: string; manifest: string; at: number } | null;
+  refused: { push: string; at: number; reason: string } | null;
+  /** Objects and bytes of the pool. */
+  pool: { objects: number; bytes: number };
+  /** True once damaged objects were moved aside: a full push heals them. */
+  fullWanted: boolean;
+  /** The first push after the host's last long silence. */
+  silenceEnded: number | null;
+  /** How many versions a person allowed the next prune to remove; null when nobody was asked. */
+  pruneAllowed: number | null;
+  /** There may be objects that no version names: a commit or a removal did not come to its end. */
+  orphans: boolean;
+  /** When the whole pool was last compared with all versions. */
+  sweptAt: number;
+}
+
+/** A pack that was taken in, as the push's journal has it. */
+export interface TakenPack {
+  sha256: string;
+  bytes: number;
+  /** Bytes of the delta after it. */
+  delta: number;
+  /** Bytes of objects after it. */
+  stored: number;
+}
+
+/** A push that is being taken in: its objects, large files in the making, and its delta. */
+export interface IncomingPush {
+  readonly packs: readonly TakenPack[];
+  /** Bytes of objects that were written for it. */
+  stored: number;
+  /** Stores an object that is whole, unless the pool has it or it came before. */
+  store(object: string, content: Uint8Array): void;
+  /** Begins a large object, as a copy of one of the pool or empty; false when the pool lacks that one. */
+  beginBig(number: number, base: string | null): boolean;
+  /** Writes a block of a large object; false when none was begun. */
+  writeBig(number: number, offset: number, block: Uint8Array): boolean;
+  /** Ends a large object, which gets the name of its content; false when none was begun. */
+  endBig(number: number, size: number): boolean;
+  addDelta(text: Uint8Array): void;
+  /** Adds packs that were taken in. */
+  journal(packs: readonly TakenPack[]): void;
+  /** Makes durable what came, and then the journal of it: only after that may the packs go. */
+  journalDurably(): void;
+  /** Bytes of the delta so far. */
+  readonly deltaBytes: number;
+  delta(): TextSource;
+  /** Size of an object that came with this push; nothing when it did not. */
+  sizeOf(object: string): number | undefined;
+  /** Where the new manifest is written: gives its SHA-256 and bytes at the end. */
+  beginManifest(): { write(text: string): void; end(): { sha256: string; bytes: number }; read(): TextSource };
+  /** The first bytes of an object, of this push or of the pool, to tell text from noise. */
+  sample(object: string): Uint8Array | undefined;
+  /** Removes everything of it. */
+  discard(): void;
+}
+
+/** The folder of one host in the archive, for the one process that writes there. */
+export interface HostArchive {
+  /** Oldest first. */
+  versions(): HeldVersion[];
+  manifest(version: HeldVersion): TextSource;
+  state(): ArchiveState;
+  saveState(state: ArchiveState): void;
+  /** Size of an object of the pool; nothing when it is not there. */
+  sizeOf(object: string): number | undefined;
+  incoming(push: string): IncomingPush;
+  /** Pushes of which something is there, with the time of the last pack. */
+  unfinished(): { push: string; at: number }[];
+  /**
+   * Makes a version of a push: the two syncs, its objects into the pool, the record, then the manifest by rename. After
+   * each step that a power cut could part from the next, `step` is told.
+   */
+  commit(push: IncomingPush, name: string, record: VersionRecord, returned: readonly string[], step: (name: string) => void): { objects: number; bytes: number };
+  /** Objects that came back into a tree after they had left it. */
+  returned(): DigestSet;
+  /** Removes a version, its manifest first, then these objects. Answers with their number and bytes. */
+  remove(version: HeldVersion, objects: readonly string[]): { objects: number; bytes: number };
+  /** Removes every object of the pool that is not named. */
+  sweepPool(named: DigestSet): { objects: number; bytes: number };
+  /** Objects and bytes of the pool, counted. */
+  countPool(): { objects: number; bytes: number };
+  /** Compresses a version's manifest. */
+  compress(version: HeldVersion): void;
+  /** Runs something that removes objects, unless somebody restores from this archive just now: then answers false. */
+  whileNobodyReads(remove: () => void): boolean;
+  /** Began of the newest image that is complete and holds this host; nothing before the first. */
+  iceBegan(): number | undefined;
+  /** Adds a push that changed nothing to what was seen. */
+  addSeen(push: string, at: number): void;
+  /** Whether a push changed nothing and was seen. */
+  wasSeen(push: string): boolean;
+}
+
+/** A file of the inbox that was opened by the broker and is read once. */
+export interface OpenPack {
+  name: string;
+  read: ByteSource;
+  /** Bytes that it had when it was opened. */
+  bytes: number;
+}
+
+/** What the ingest of a host tells the broker, line by line. */
+export type IngestEvent =
+  /** The file may be removed. */
+  | { kind: 'freed'; name: string }
+  /** The push was refused; its files are to be kept aside. */
+  | { kind: 'refused'; push: string; reason: string }
+  | { kind: 'waiting'; push: string; reason: string }
+  | { kind: 'seen'; push: string }
+  | {
+      kind: 'version';
+      push: string;
+      name: string;
+      entries: number;
+      stored: number;
+      alarms: string[];
+    }
+  | { kind: 'pruned'; name: string; reason: string }
+  | { kind: 'note'; text: string }
+  /** The last line. */
+  | { kind: 'end'; state: ReportedState };
+
+/** What goes into a host's status file. */
+export interface ReportedState {
+  accepted: ArchiveState['accepted'];
+  refused: ArchiveState['refused'];
+  fullWanted: boolean;
+  held: string | null;
+  room: { bytes: number; objects: number };
+}
+

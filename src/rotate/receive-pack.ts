@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { BIG_BLOCK, MAX_DATA, type Member } from '../model/pack/member.ts';
+import { type MemberSink, PackFault, readPack } from '../model/pack/read-pack.ts';
+import type { IncomingPush, OpenPack, TakenPack } from './ports.ts';
+import { PushRefused } from './push-fault.ts';
+
+/** Bytes that a push may still bring, and what a large object may reach to. */
+export interface Allowance {
+  /** Bytes of the archive that are left to this host. */
+  bytes: number;
+  /** Most bytes of the delta. */
+  delta: number;
+}
+
+const bigBase = z.strictObject({
+  base: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+});
+const bigEnd = z.strictObject({ size: z.int().min(0).max(Number.MAX_SAFE_INTEGER) });
+
+function saying<T>(schema: z.ZodType<T>, bytes: Uint8Array): T {
+  try {
+    return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch {
+    throw new PackFault('a large object that does not say what it is');
+  }
+}
+
+/** Puts the members of a pack where they belong, each once it is whole. */
+class Receiver implements MemberSink {
+  readonly #push: IncomingPush;
+  readonly #allowance: Allowance;
+  readonly #content = Buffer.allocUnsafeSlow(MAX_DATA);
+  #member: Member = { kind: 'data', number: 0 };
+  #filled = 0;
+
+  constructor(push: IncomingPush, allowance: Allowance) {
+    this.#push = push;
+    this.#allowance = allowance;
+  }
+
+  begin(member: Member, size: number): void {
+    this.#member = member;
+    this.#filled = 0;
+    if (member.kind === 'big-block' && member.offset + size > this.#allowance.bytes)
+      throw new PushRefused('a file is larger than what the archive may hold of this host');
+    if (member.kind === 'delta' && this.#push.deltaBytes + size > this.#allowance.delta)
+      throw new PushRefused('its manifest is larger than what this host may have');
+    if (this.#push.stored + size > this.#allowance.bytes)
+      throw new PushRefused('the archive may hold no more of this host');
+  }
+
+  bytes(piece: Uint8Array): void {
+    this.#content.set(piece, this.#filled);
+    this.#filled += piece.length;
+  }
+
+  end(digest: Buffer): void {
+    const content = this.#content.subarray(0, this.#filled);
+    const member = this.#member;
+    const push = this.#push;
+    switch (member.kind) {
+      case 'data':
+        push.store(digest.toString('hex'), content);
+        return;
+      case 'delta':
+        push.addDelta(content);
+        return;
+      case 'big-base': {
+        const { base } = saying(bigBase, content);
+        if (!push.beginBig(member.number, base))
+          throw new PushRefused('a file is told by what changed in one that the archive does not hold');
+        return;
+      }
+      case 'big-block':
+        if (content.length === 0 || content.length > BIG_BLOCK || !push.writeBig(member.number, member.offset, content))
+          throw new PackFault('a block of a large object that was not begun');
+        return;
+      case 'big-end': {
+        const { size } = saying(bigEnd, content);
+        if (size > this.#allowance.bytes)
+          throw new PushRefused('a file is larger than what the archive may hold of this host');
+        if (!push.endBig(member.number, size)) throw new PackFault('the end of a large object that was not begun');
+      }
+    }
+  }
+}
+
+/** Takes a pack into a push. Throws PackFault and {@link PushRefused}. */
+export function receivePack(pack: OpenPack, push: IncomingPush, allowance: Allowance): TakenPack {
+  const { digest } = readPack(pack.read, pack.bytes, new Receiver(push, allowance));
+  return { sha256: digest, bytes: pack.bytes, delta: push.deltaBytes, stored: push.stored };
+}

@@ -1,0 +1,146 @@
+import { describe, expect, test } from 'vitest';
+import { type Compiled, compileFleet } from '../../src/compile/compile-fleet.ts';
+import { pillarFile } from '../../src/compile/emit/pillar.ts';
+import { backupSecond } from '../../src/model/backup-minute.ts';
+import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
+import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
+import { type SnapConfig, snapConfigSchema } from '../../src/model/snap-config.ts';
+import { entry, SEAL_RECIPIENT, sampleInputs, samplePolicy } from './sample-inputs.ts';
+
+const mine = { db1: entry(1), web1: entry(2), web2: entry(3) };
+
+const policy = samplePolicy(`hosts:
+  - match: 'db*'
+    include: [/etc, /var/backups]
+    exclude: ['*.iso', '!/etc/keep.iso']
+    seal: []
+    one_file_system: false
+    bandwidth: none
+    hooks:
+      before: [{run: pg_dumpall > /var/backups/all.sql, timeout: 60}]
+      after: [{run: "true", on_failure: go_on}]
+    archive_limits: {bytes: 2TiB}
+  - match: '*'
+push: {bandwidth: 4MiB, pack_size: 512MiB, blocks_above: 1GiB, nice: 19, ionice: none, retries: 0}
+push_key: {use: root}
+retention: {wait_for_ice: true}
+`);
+
+const compiled = compileFleet(sampleInputs(mine, { policy }));
+
+/** What the pillar file of a minion says under `brinicle:`. */
+function pillarOf(minionId: string, { tree }: Compiled): Record<string, Record<string, unknown>> {
+  return JSON.parse(tree.get(`pillar/${pillarFile(minionId)}`) ?? '{}').brinicle;
+}
+
+const snapConfig = (minionId: string, from = compiled): SnapConfig =>
+  snapConfigSchema.parse(pillarOf(minionId, from)['host']?.['snap']);
+
+const rotateConfig = (from: Compiled): unknown =>
+  rotateConfigSchema.parse(pillarOf('backup1', from)['server']?.['rotate']);
+
+const hostTable = (from: Compiled): ReturnType<typeof hostTableSchema.parse> =>
+  hostTableSchema.parse(JSON.parse(from.tree.get('states/brinicle/files/jails.json') ?? ''));
+
+describe('the pillar of a host holds the configuration of snap', () => {
+  test('as its entry of hosts: says it', () => {
+    expect(snapConfig('db1')).toEqual({
+      format: 1,
+      account: 'bk-db1',
+      server: { address: 'backup1', port: 22 },
+      known_hosts: '/etc/brinicle/known_hosts',
+      key: '/root/.ssh/id_ed25519',
+      include: ['/etc', '/var/backups'],
+      exclude: ['*.iso', '!/etc/keep.iso'],
+      one_file_system: false,
+      seal: { recipients: [], patterns: [] },
+      hooks: {
+        before: [{ run: 'pg_dumpall > /var/backups/all.sql', on_failure: 'stop', timeout: 60 }],
+        after: [{ run: 'true', on_failure: 'go_on', timeout: 3600 }],
+      },
+      pack_bytes: 536_870_912,
+      blocks_above: 1_073_741_824,
+      bandwidth: null,
+      nice: 19,
+      ionice: 'none',
+      second: backupSecond('db1'),
+      retries: 0,
+    });
+  });
+
+  test('and by default: secrets are sealed to the recipient, and nothing else is left open', () => {
+    expect(snapConfig('web1')).toMatchObject({
+      seal: { recipients: [SEAL_RECIPIENT], patterns: DEFAULT_SEAL },
+      one_file_system: true,
+      hooks: { before: [], after: [] },
+      bandwidth: 4_194_304,
+    });
+  });
+
+  test('hosts of one minute begin in seconds of their own', () => {
+    expect(new Set(['db1', 'web1', 'web2'].map((minionId) => snapConfig(minionId).second)).size).toBe(3);
+  });
+});
+
+describe('the pillar of the backup server holds the configuration of rotate', () => {
+  const limits = { bytes: 1_099_511_627_776, objects: 5_000_000, entries: 5_000_000 };
+
+  test('as the policy says it', () => {
+    expect(rotateConfig(compiled)).toEqual({
+      format: 1,
+      archive: '/srv/brinicle/archive',
+      jails: '/srv/brinicle/jails',
+      hosts: '/etc/brinicle/hosts.json',
+      user: 'brinicle',
+      limits,
+      versions_a_day: 24,
+      retention: { all_days: 7, daily_days: 35, weekly_weeks: 26, monthly_months: 24 },
+      wait_for_ice: true,
+      stale_days: 14,
+      keep_refused_days: 7,
+      abandon_days: 7,
+    });
+  });
+
+  test('without an off-site plan no version waits for the ice', () => {
+    const none = compileFleet(sampleInputs(mine, { policy: { ...policy, offsite: 'none' } }));
+    expect(rotateConfig(none)).toMatchObject({ wait_for_ice: false });
+  });
+
+  test('the table of accounts names every minion, with what differs from the limits', () => {
+    expect(hostTable(compiled).accounts).toEqual([
+      {
+        account: 'bk-db1',
+        minion: 'db1',
+        uid: 20_000,
+        shut_out: false,
+        limits: { bytes: 2_199_023_255_552 },
+      },
+      { account: 'bk-web1', minion: 'web1', uid: 20_001, shut_out: false },
+      { account: 'bk-web2', minion: 'web2', uid: 20_002, shut_out: false },
+    ]);
+  });
+
+  test('and those that push no more', () => {
+    const skipping = { ...policy, skip: ['db1'] };
+    const after = compileFleet(sampleInputs(mine, { policy: skipping, lock: compiled.lock }));
+    expect(hostTable(after).accounts[0]).toEqual({
+      account: 'bk-db1',
+      minion: 'db1',
+      uid: 20_000,
+      shut_out: true,
+    });
+  });
+});
+
+test('no file of the output but pillar holds a hook, which may hold a password', () => {
+  for (const [path, text] of compiled.tree)
+    if (!path.startsWith('pillar/')) expect(text, path).not.toContain('pg_dumpall');
+});
+
+test('every program is emitted as it was given, below the header', () => {
+  const { programs } = sampleInputs(mine);
+  for (const [name, text] of programs)
+    expect(compiled.tree.get(`states/brinicle/files/${name}`)?.split('\n').slice(1).join('\n')).toBe(text);
+  expect(programs.size).toBe(3);
+});
