@@ -5,7 +5,6 @@ import { Command, CommanderError } from 'commander';
 import { takeLock } from '../io/file-lock.ts';
 import { diskTree } from '../io/host-tree.ts';
 import { mountsWithFiles } from '../io/mounts.ts';
-import { openPgpSealer } from '../io/openpgp-sealer.ts';
 import { DiskPushState } from '../io/push-state.ts';
 import { readSnapConfig } from '../io/read-snap-config.ts';
 import { runHook } from '../io/run-hook.ts';
@@ -16,7 +15,7 @@ import { error, type Problem, printable } from '../model/problem.ts';
 import { type Hook, SNAP_CONFIG, type SnapConfig } from '../model/snap-config.ts';
 import { discardingBox } from '../push/discarding-box.ts';
 import { Pace } from '../push/pace.ts';
-import { type DropBox, DropBoxFault } from '../push/ports.ts';
+import { type DropBox, DropBoxFault, type Sealer } from '../push/ports.ts';
 import { type PushWish, pushWithRetries, type SessionPorts } from '../push/push-session.ts';
 import { type PushProgress, type PushResult, runPush } from '../push/run-push.ts';
 import { bytesText, ProgressBar, secondsText } from './progress-bar.ts';
@@ -124,6 +123,13 @@ function wishOf(config: SnapConfig, options: Options): PushWish {
   };
 }
 
+/** OpenPGP is a large program of its own, and loaded only by a host that has something to seal to. */
+async function sealerOf(config: SnapConfig): Promise<Sealer | undefined> {
+  if (config.seal.recipients.length === 0) return undefined;
+  const { openPgpSealer } = await import('../io/openpgp-sealer.ts');
+  return openPgpSealer(config.seal.recipients);
+}
+
 async function portsOf(config: SnapConfig, options: Options): Promise<SessionPorts & { end(): void }> {
   const shown = showProgress(options);
   const pace = config.bandwidth === null ? undefined : new Pace(config.bandwidth, systemClock);
@@ -131,7 +137,7 @@ async function portsOf(config: SnapConfig, options: Options): Promise<SessionPor
     tree: diskTree,
     state: new DiskPushState(options.state, systemClock.randomHex),
     clock: systemClock,
-    sealer: await openPgpSealer(config.seal.recipients),
+    sealer: await sealerOf(config),
     sending: (bytes) => pace?.sending(bytes),
     progress: shown.progress,
     end: shown.end,

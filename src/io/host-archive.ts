@@ -20,7 +20,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { VersionRecord } from '../model/archive/version.ts';
 import { objectPath } from '../model/manifest/entry.ts';
 import { DigestSet } from '../model/manifest/digest-set.ts';
@@ -49,7 +49,7 @@ const stateSchema = z.object({
 /** What the off-site step records of a host: when the newest image that holds it whole was begun. */
 const iceSchema = z.object({ began: count });
 
-const takenSchema = z.strictObject({ sha256: digest, bytes: count, delta: count, stored: count });
+const takenSchema = z.strictObject({ sha256: digest, bytes: count, delta: count, stored: count, objects: count });
 
 const MIB = 2 ** 20;
 
@@ -111,7 +111,9 @@ class DiskIncoming implements IncomingPush {
   #journalled: number;
   #made = false;
   #delta: number | undefined;
+  readonly #firsts = new Set<string>();
   stored: number;
+  objects: number;
   deltaBytes: number;
 
   constructor(archive: DiskHostArchive, folder: string) {
@@ -129,6 +131,7 @@ class DiskIncoming implements IncomingPush {
     const last = this.#packs.at(-1);
     this.deltaBytes = last?.delta ?? 0;
     this.stored = last?.stored ?? 0;
+    this.objects = last?.objects ?? 0;
   }
 
   get packs(): readonly TakenPack[] {
@@ -143,9 +146,19 @@ class DiskIncoming implements IncomingPush {
     return `${this.#folder}/${name}`;
   }
 
+  /** Where an object of this push lies; its folder is made, so that the whole folder can go into an empty place of the pool. */
+  #objectAt(object: string): string {
+    const first = object.slice(0, 2);
+    if (!this.#firsts.has(first)) {
+      mkdirSync(this.#at(`objects/${first}`), { recursive: true, mode: 0o700 });
+      this.#firsts.add(first);
+    }
+    return `${this.#folder}/${objectPath(object)}`;
+  }
+
   store(object: string, content: Uint8Array): void {
-    if (this.#archive.sizeOf(object) === content.length) return;
-    const path = this.#at(object);
+    if (this.#archive.holds(object, content.length)) return;
+    const path = this.#objectAt(object);
     try {
       writeNew(path, content);
     } catch (thrown) {
@@ -158,6 +171,7 @@ class DiskIncoming implements IncomingPush {
       return;
     }
     this.stored += content.length;
+    this.objects++;
   }
 
   beginBig(number: number, base: string | null): boolean {
@@ -215,11 +229,12 @@ class DiskIncoming implements IncomingPush {
     const path = this.#at(`big-${number}`);
     // A run that dies before the pack is in the journal reads it again, when the file has its object's name already.
     writeFileSync(`${path}.done`, '');
-    if (this.#archive.sizeOf(object) === size) rmSync(path);
+    if (this.#archive.holds(object, size)) rmSync(path);
     else {
       chmodSync(path, 0o400);
-      renameSync(path, this.#at(object));
+      renameSync(path, this.#objectAt(object));
       this.stored += size;
+      this.objects++;
     }
     return true;
   }
@@ -267,7 +282,7 @@ class DiskIncoming implements IncomingPush {
   }
 
   sizeOf(object: string): number | undefined {
-    return sizeAt(`${this.#folder}/${object}`);
+    return sizeAt(`${this.#folder}/${objectPath(object)}`);
   }
 
   beginManifest(): { write(text: string): void; end(): { sha256: string; bytes: number }; read(): TextSource } {
@@ -301,7 +316,7 @@ class DiskIncoming implements IncomingPush {
   }
 
   sample(object: string): Uint8Array | undefined {
-    for (const path of [`${this.#folder}/${object}`, this.#archive.objectAt(object)]) {
+    for (const path of [`${this.#folder}/${objectPath(object)}`, this.#archive.objectAt(object)]) {
       try {
         const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
         try {
@@ -315,11 +330,6 @@ class DiskIncoming implements IncomingPush {
       }
     }
     return undefined;
-  }
-
-  /** The objects that came, by name. */
-  objects(): string[] {
-    return readdirSync(this.#folder).filter((name) => /^[0-9a-f]{64}$/.test(name));
   }
 
   get folder(): string {
@@ -389,7 +399,6 @@ export class DiskHostArchive implements HostArchive {
   #versions: HeldVersion[] | undefined;
   #state: ArchiveState | undefined;
   readonly #incoming = new Map<string, DiskIncoming>();
-  readonly #pooled = new Set<string>();
 
   constructor(archive: string, account: string) {
     this.#archive = archive;
@@ -465,6 +474,11 @@ export class DiskHostArchive implements HostArchive {
     return sizeAt(this.objectAt(object));
   }
 
+  /** Whether the pool holds an object of this size. An empty pool is not asked for each. */
+  holds(object: string, size: number): boolean {
+    return this.state().pool.objects > 0 && this.sizeOf(object) === size;
+  }
+
   incoming(push: string): DiskIncoming {
     const known = this.#incoming.get(push);
     if (known !== undefined) return known;
@@ -515,22 +529,23 @@ export class DiskHostArchive implements HostArchive {
 
   /** Moves the objects of a push into the pool: each is durable already, so no name can come to hold less than its content. */
   #poolAll(incoming: DiskIncoming, step: (name: string) => void): { objects: number; bytes: number } {
-    const stored = { objects: 0, bytes: 0 };
-    for (const object of incoming.objects()) {
-      const from = `${incoming.folder}/${object}`;
-      const size = sizeAt(from) ?? 0;
-      const first = object.slice(0, 2);
-      if (!this.#pooled.has(first)) {
-        mkdirSync(join(this.#folder, 'objects', first), { recursive: true, mode: 0o700 });
-        this.#pooled.add(first);
-      }
-      renameSync(from, this.objectAt(object));
-      stored.objects++;
-      stored.bytes += size;
-      if (stored.objects === 1) step('first object in the pool');
+    const from = join(incoming.folder, 'objects');
+    const firsts = lstatSync(from, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(from);
+    for (const [index, first] of firsts.entries()) {
+      this.#poolFolder(join(from, first), join(this.#folder, 'objects', first));
+      if (index === 0) step('first objects in the pool');
     }
     step('objects in the pool');
-    return stored;
+    return { objects: incoming.objects, bytes: incoming.stored };
+  }
+
+  /** Moves a folder of objects, in one step where the pool has none of that name yet. */
+  #poolFolder(from: string, to: string): void {
+    if (lstatSync(to, { throwIfNoEntry: false }) === undefined) {
+      renameSync(from, to);
+      return;
+    }
+    for (const rest of readdirSync(from)) renameSync(`${from}/${rest}`, `${to}/${rest}`);
   }
 
   /** Objects that came back into the tree after they had left it: the sweep must look for them everywhere. */

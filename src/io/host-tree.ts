@@ -201,14 +201,7 @@ class DiskWalk implements Walk {
 
   time(found: Found): Moment | undefined {
     const stat = lstatSync(pathArgument(found.name), { bigint: true, throwIfNoEntry: false });
-    if (stat === undefined) return undefined;
-    const nanoseconds = stat.mtimeNs % 1_000_000_000n;
-    // Before 1970 seconds are rounded down, as mtree(5) wants them.
-    const below = nanoseconds < 0n ? 1n : 0n;
-    return {
-      seconds: Number(stat.mtimeNs / 1_000_000_000n - below),
-      nanoseconds: Number(nanoseconds + below * 1_000_000_000n),
-    };
+    return stat === undefined ? undefined : momentOf(stat.mtimeNs);
   }
 
   target(found: Found): ByteText | undefined {
@@ -228,10 +221,7 @@ class DiskWalk implements Walk {
       if (isGone(thrown)) return undefined;
       throw thrown;
     }
-    const { ino, dev } = fstatSync(descriptor);
-    if (ino === found.stat.ino && dev === found.stat.dev) return new DiskFile(descriptor, found.stat);
-    closeSync(descriptor);
-    return undefined;
+    return new DiskFile(descriptor, found.stat);
   }
 
   close(): void {
@@ -240,29 +230,60 @@ class DiskWalk implements Walk {
   }
 }
 
+const BILLION = 1_000_000_000n;
+
+/** Before 1970 seconds are rounded down, as mtree(5) wants them. */
+function momentOf(nanoseconds: bigint): Moment {
+  const rest = nanoseconds % BILLION;
+  const below = rest < 0n ? 1n : 0n;
+  return {
+    seconds: Number(nanoseconds / BILLION - below),
+    nanoseconds: Number(rest + below * BILLION),
+  };
+}
+
+/** The very number that Node has as milliseconds in a Stats. */
+function millisecondsOf(nanoseconds: bigint): number {
+  return Number(nanoseconds / BILLION) * 1000 + Number(nanoseconds % BILLION) / 1_000_000;
+}
+
 class DiskFile implements OpenFile {
   readonly #descriptor: number;
-  readonly #found: Stats;
+  #seen: { ino: number; dev: number; size: number; mtimeMs: number; ctimeMs: number };
 
   constructor(descriptor: number, found: Stats) {
     this.#descriptor = descriptor;
-    this.#found = found;
+    this.#seen = found;
   }
 
   read(into: Uint8Array, at: number): number {
+    const { size } = this.#seen;
     let got = 0;
     while (got < into.length) {
       const more = readSync(this.#descriptor, into, got, into.length - got, at + got);
-      if (more === 0) break;
       got += more;
+      // At the size that it had there is nothing more, or it grew, which the look afterwards tells; /proc's have none.
+      if (more === 0 || (size > 0 && at + got === size)) break;
     }
     return got;
   }
 
-  unchanged(): boolean {
-    const now = fstatSync(this.#descriptor);
-    const then = this.#found;
-    return now.size === then.size && now.mtimeMs === then.mtimeMs && now.ctimeMs === then.ctimeMs;
+  look(): { file: 'same' | 'changed' | 'other'; time: Moment } {
+    const stat = fstatSync(this.#descriptor, { bigint: true });
+    const before = this.#seen;
+    const now = {
+      ino: Number(stat.ino),
+      dev: Number(stat.dev),
+      size: Number(stat.size),
+      mtimeMs: millisecondsOf(stat.mtimeNs),
+      ctimeMs: millisecondsOf(stat.ctimeNs),
+    };
+    const time = momentOf(stat.mtimeNs);
+    if (now.ino !== before.ino || now.dev !== before.dev) return { file: 'other', time };
+    this.#seen = now;
+    const isSame =
+      now.size === before.size && now.mtimeMs === before.mtimeMs && now.ctimeMs === before.ctimeMs;
+    return { file: isSame ? 'same' : 'changed', time };
   }
 
   close(): void {

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { MANIFEST_HEADER, type TextSource } from '../model/manifest/records.ts';
 import { BlockDigests } from '../model/pack/block-digests.ts';
 import {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
 import ssh2, { type SFTPWrapper } from 'ssh2';
 import { partName } from '../model/pack/names.ts';
 import { type DropBox, DropBoxFault, type Upload } from '../push/ports.ts';
@@ -85,6 +86,29 @@ function algorithmsOf(pinned: KnownKeys): ssh2.ServerHostKeyAlgorithm[] {
   return types as ssh2.ServerHostKeyAlgorithm[];
 }
 
+/**
+ * A socket that sends what is written in one turn of the program by one system call: ssh2 writes a packet of 32 KiB at
+ * a time. Without delay, or Nagle would hold the last piece of each request back.
+ */
+function batchingSocket(host: string, port: number): Socket {
+  const socket = createConnection({ host, port, noDelay: true });
+  const write = socket.write.bind(socket);
+  let corked = false;
+  const batched = (...given: Parameters<Socket['write']>): boolean => {
+    if (!corked) {
+      corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        corked = false;
+        socket.uncork();
+      });
+    }
+    return write(...given);
+  };
+  socket.write = batched as Socket['write'];
+  return socket;
+}
+
 function connect(at: DropBoxAddress): Promise<Connection> {
   const pinned = readKnownHosts(at.knownHosts, at.address, at.port);
   if (pinned.keys.length === 0)
@@ -121,8 +145,7 @@ function connect(at: DropBoxAddress): Promise<Connection> {
       });
     });
     client.connect({
-      host: at.address,
-      port: at.port,
+      sock: batchingSocket(at.address, at.port),
       username: at.account,
       privateKey,
       hostVerifier: (key: Buffer) => {
@@ -138,7 +161,6 @@ function connect(at: DropBoxAddress): Promise<Connection> {
       keepaliveInterval: (SILENCE / 4) * 1000,
       keepaliveCountMax: 4,
     });
-    client.setNoDelay(true);
   });
 }
 
@@ -289,13 +311,6 @@ class SftpDropBox implements DropBox {
       this.sftp.open(`/inbox/${partName(name)}`, flags, done),
     );
     return new SftpUpload(this, name, handle);
-  }
-
-  async has(name: string): Promise<boolean> {
-    const found = await this.#askUnlessAbsent(`looking for ${name}`, (done) =>
-      this.sftp.lstat(`/inbox/${name}`, done),
-    );
-    return found !== undefined;
   }
 
   spare(): Buffer {

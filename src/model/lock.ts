@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The format number that this program writes into fleet.lock.yaml. */
 export const LOCK_FORMAT = 1;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { globMatcher } from './glob.ts';
 import { minionIdFault } from './minion-id.ts';
 import { archiveLimitsSchema, hostPushKeys, ownArchiveLimitsSchema, pushSchema } from './push-policy.ts';

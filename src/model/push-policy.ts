@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { patternFault } from './path-patterns.ts';
 import { printable } from './problem.ts';
 import { sizeFrom, sizeSchema, UNIT } from './size.ts';

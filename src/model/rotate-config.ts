@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The format number of the configuration that the states write for the backup server. */
 export const ROTATE_CONFIG_FORMAT = 1;

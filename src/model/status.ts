@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The format number of status files. */
 export const STATUS_FORMAT = 1;

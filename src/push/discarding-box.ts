@@ -7,7 +7,6 @@ export function discardingBox(): DropBox {
   const piece = Buffer.allocUnsafe(PIECE);
   return {
     readStatus: () => Promise.resolve(undefined),
-    has: () => Promise.resolve(false),
     spare: () => piece,
     begin: () => Promise.resolve({ write: () => undefined, finish: () => Promise.resolve() }),
     close: () => undefined,

@@ -26,11 +26,11 @@ export interface WalkTroubles {
 export interface Walk {
   /** The next path, in the order of a manifest; nothing at the end. */
   next(): Found | undefined;
-  /** Time of the last change and of the last status change in full, of what was found last; nothing once it is gone. */
+  /** Time of the last change of what was found last, in full; nothing once it is gone. */
   time(found: Found): Moment | undefined;
   /** Where a symlink points to; nothing once it is gone. */
   target(found: Found): ByteText | undefined;
-  /** Opens a regular file; nothing once another file or none is there. Throws for what a disk can do. */
+  /** Opens a regular file; nothing once none is there. Throws for what a disk can do. */
   open(found: Found): OpenFile | undefined;
   /** Frees what the walk holds. */
   close(): void;
@@ -40,8 +40,12 @@ export interface Walk {
 export interface OpenFile {
   /** Reads up to the buffer's length from an offset; less only at the end of the file. */
   read(into: Uint8Array, at: number): number;
-  /** True when the file is still as it was found: the same size, times and inode. */
-  unchanged(): boolean;
+  /**
+   * Looks at the file again once it was read: `same` when it is as it was found or last looked at (size, times),
+   * `changed` when it is not, `other` when another file had taken its place before it was opened. With the time of its
+   * last change.
+   */
+  look(): { file: 'same' | 'changed' | 'other'; time: Moment };
   close(): void;
 }
 
@@ -100,8 +104,6 @@ export interface DropBox {
   readStatus(most: number): Promise<string | undefined>;
   /** Begins a file anew, under its part name until it is finished. */
   begin(name: string): Promise<Upload>;
-  /** True when a finished file of that name lies there; rotate may have taken it. */
-  has(name: string): Promise<boolean>;
   /** A piece that may be filled and written. */
   spare(): Buffer;
   close(): void;

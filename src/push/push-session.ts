@@ -8,6 +8,7 @@ import {
   type PushState,
   type Remembered,
 } from './ports.ts';
+import { LazyBox } from './lazy-box.ts';
 import { type PushPlan, type PushPorts, type PushResult, runPush } from './run-push.ts';
 
 /** What of a plan is settled before the server is asked. */
@@ -88,12 +89,52 @@ async function settle(
   return { plan: { ...rest, base, journal }, remembered, held: status };
 }
 
+/** What the walk was begun with before the server had been asked is not what it says. */
+class WrongGuess extends Error {}
+
+interface Guess {
+  base: string | null;
+  journal: Journal | undefined;
+}
+
+/** What the push will most likely go out from: the walk begins with it while the connection is being made. */
+function guessBase(wish: PushWish, { state, clock }: SessionPorts): Guess {
+  const { last, accepted } = state.load();
+  const manifest = wish.full ? undefined : (last?.manifest ?? accepted ?? undefined);
+  const base = manifest !== undefined && state.tree(manifest) !== undefined ? manifest : null;
+  return { base, journal: usableJournal(state, base, undefined, clock.now()) };
+}
+
+const isGuessed = (plan: PushPlan, guess: Guess): boolean =>
+  plan.base === guess.base && plan.journal?.push === guess.journal?.push;
+
 async function pushOnce(wish: PushWish, ports: SessionPorts): Promise<PushResult> {
   const { state, clock } = ports;
-  const box = await ports.connect();
+  const guess = guessBase(wish, ports);
+  const connected = ports.connect().then(async (box) => {
+    try {
+      return { box, ...(await settle(wish, box, ports)) };
+    } catch (thrown) {
+      box.close();
+      throw thrown;
+    }
+  });
+  const checked = connected.then(({ box, plan }) => {
+    if (!isGuessed(plan, guess)) throw new WrongGuess();
+    return box;
+  });
+  const run = async (plan: PushPlan, box: DropBox): ReturnType<typeof runPush> =>
+    runPush(plan, { ...ports, box: () => Promise.resolve(box) });
   try {
-    const { plan, remembered } = await settle(wish, box, ports);
-    const { large, ...result } = await runPush(plan, { ...ports, box: () => Promise.resolve(box) });
+    const { full: _, ...rest } = wish;
+    const { large, ...result } = await run({ ...rest, ...guess }, new LazyBox(checked)).catch(
+      async (thrown: unknown) => {
+        if (!(thrown instanceof WrongGuess)) throw thrown;
+        const { plan, box } = await connected;
+        return run(plan, box);
+      },
+    );
+    const { remembered, plan } = await connected;
     state.save({
       ...remembered,
       last: { push: result.push, manifest: result.manifest, at: Math.floor(clock.now()) },
@@ -102,7 +143,7 @@ async function pushOnce(wish: PushWish, ports: SessionPorts): Promise<PushResult
     state.sweep(trees, large);
     return result;
   } finally {
-    box.close();
+    (await connected.catch(() => undefined))?.box.close();
   }
 }
 

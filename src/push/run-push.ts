@@ -88,6 +88,9 @@ export interface PushResult {
 /** Seconds for which a file's times are not trusted after it changed: it may change again within one tick. */
 const UNSETTLED = 2;
 
+/** Stands in for a time that is filled in later. */
+const UNKNOWN_TIME = { seconds: 0, nanoseconds: 0 };
+
 /** Files that are new to a path before the index of contents is built for small files too. */
 const MANY_NEW = 2000;
 
@@ -98,6 +101,15 @@ const WORTH_LOOKING = 2 ** 20;
 const BREATH = 512;
 
 const isFileLike = (found: Found): boolean => !found.stat.isDirectory() && found.stat.nlink > 1;
+
+/** What became of a file's content, and how the file looked afterwards. */
+interface StoredFile {
+  object: string;
+  size: number;
+  look: ReturnType<OpenFile['look']>;
+  /** True when it had to be read more than once. */
+  again: boolean;
+}
 
 /** One run over the host's files. */
 class Push {
@@ -345,7 +357,8 @@ class Push {
   ): Promise<{ entry: Entry; trusted: boolean } | undefined> {
     const { stat, path } = found;
     const { tree } = this.#ports;
-    const time = this.#walk.time(found);
+    // A regular file tells its time once it was read.
+    const time = stat.isFile() ? UNKNOWN_TIME : this.#walk.time(found);
     if (time === undefined) return undefined;
     const own = {
       path,
@@ -380,13 +393,17 @@ class Push {
       file = this.#walk.open(found);
       if (file === undefined) return undefined;
       const sealed = this.#isSealed(found.path, false);
-      const stored = sealed
-        ? await this.#sealFile(found, file, known)
-        : await this.#storeFile(found, file, known, fromBase);
-      const settled = file.unchanged();
-      if (!settled) this.#warn(found.path, 'changed while it was read');
+      const stored =
+        !sealed && found.stat.size <= MAX_DATA
+          ? await this.#storeFile(found, file, known, fromBase)
+          : await this.#storeLarge(found, file, known, fromBase, sealed);
+      if (stored === undefined) return undefined;
+      const { file: now, time } = stored.look;
+      if (now === 'changed') this.#warn(found.path, 'changed while it was read');
       this.#counts.files++;
-      return { entry: { kind: 'file', ...own, ...stored, sealed }, trusted: settled };
+      const { object, size } = stored;
+      const isTrusted = now === 'same' && !stored.again;
+      return { entry: { kind: 'file', ...own, time, object, size, sealed }, trusted: isTrusted };
     } catch (thrown) {
       if (!isReadFault(thrown)) throw thrown;
       this.#warn(found.path, `cannot be read${known === undefined ? '' : ', and is kept as it was'}: ${thrown.code}`);
@@ -407,25 +424,44 @@ class Push {
     return matches;
   }
 
+  /** Stores a file that fits into one member. Content that is not of one moment is read again, a few times. */
   async #storeFile(
     found: Found,
     file: OpenFile,
     known: string | undefined,
     fromBase: boolean,
-  ): Promise<{ object: string; size: number }> {
-    if (found.stat.size > MAX_DATA) return this.#storeBig(found, file, known, fromBase);
+  ): Promise<StoredFile | undefined> {
     let size = file.read(this.#scratch, 0);
-    // Content that is not of one moment is read again, a few times, before it is taken as it is.
-    for (let tries = 0; tries < 3 && size <= MAX_DATA && !file.unchanged(); tries++)
+    let look = file.look();
+    let tries = 0;
+    for (; tries < 3 && look.file === 'changed' && size <= MAX_DATA; tries++) {
       size = file.read(this.#scratch, 0);
-    if (size > MAX_DATA) return this.#storeBig(found, file, known, fromBase);
+      look = file.look();
+    }
+    if (look.file === 'other') return undefined;
+    if (size > MAX_DATA) return this.#storeLarge(found, file, known, fromBase, false);
     this.#counts.read += size;
     const content = this.#scratch.subarray(0, size);
     const digest = createHash('sha256').update(content).digest();
     const object = digest.toString('hex');
-    if (this.#isHeld(object, size, known)) return { object, size };
-    await this.#packs.addHashed({ kind: 'data', number: this.#data++ }, content, digest);
-    return { object, size };
+    if (!this.#isHeld(object, size, known))
+      await this.#packs.addHashed({ kind: 'data', number: this.#data++ }, content, digest);
+    return { object, size, look, again: tries > 0 };
+  }
+
+  /** Stores a file that is read piece by piece: large, or sealed. */
+  async #storeLarge(
+    found: Found,
+    file: OpenFile,
+    known: string | undefined,
+    fromBase: boolean,
+    sealed: boolean,
+  ): Promise<StoredFile | undefined> {
+    if (file.look().file === 'other') return undefined;
+    const stored = sealed
+      ? await this.#sealFile(found, file, known)
+      : await this.#storeBig(found, file, known, fromBase);
+    return { ...stored, look: file.look(), again: false };
   }
 
   /** Whether the server holds an object, so that it need not be sent. */

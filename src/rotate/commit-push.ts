@@ -102,13 +102,13 @@ class CommitWatcher implements MergeWatcher {
   }
 
   #needObject(object: string, size: number): void {
+    const came = this.#push.sizeOf(object);
+    if (came === size) return;
     const pooled = this.#archive.sizeOf(object);
     if (pooled === size) {
       this.returned.push(object);
       return;
     }
-    const came = this.#push.sizeOf(object);
-    if (came === size) return;
     throw new PushRefused(
       came === undefined && pooled === undefined
         ? `its manifest names ${objectPath(object)}, which neither came with it nor is in the archive`

@@ -37,15 +37,17 @@ export interface TakenPack {
   bytes: number;
   /** Bytes of the delta after it. */
   delta: number;
-  /** Bytes of objects after it. */
+  /** Bytes of objects after it, and how many. */
   stored: number;
+  objects: number;
 }
 
 /** A push that is being taken in: its objects, large files in the making, and its delta. */
 export interface IncomingPush {
   readonly packs: readonly TakenPack[];
-  /** Bytes of objects that were written for it. */
+  /** Bytes of objects that were written for it, and how many. */
   stored: number;
+  objects: number;
   /** Stores an object that is whole, unless the pool has it or it came before. */
   store(object: string, content: Uint8Array): void;
   /** Begins a large object, as a copy of one of the pool or empty; false when the pool lacks that one. */

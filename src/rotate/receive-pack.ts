@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BIG_BLOCK, MAX_DATA, type Member } from '../model/pack/member.ts';
 import { type MemberSink, PackFault, readPack } from '../model/pack/read-pack.ts';
 import type { IncomingPush, OpenPack, TakenPack } from './ports.ts';
@@ -91,5 +91,5 @@ class Receiver implements MemberSink {
 /** Takes a pack into a push. Throws PackFault and {@link PushRefused}. */
 export function receivePack(pack: OpenPack, push: IncomingPush, allowance: Allowance): TakenPack {
   const { digest } = readPack(pack.read, pack.bytes, new Receiver(push, allowance));
-  return { sha256: digest, bytes: pack.bytes, delta: push.deltaBytes, stored: push.stored };
+  return { sha256: digest, bytes: pack.bytes, delta: push.deltaBytes, stored: push.stored, objects: push.objects };
 }

@@ -101,7 +101,10 @@ suite.each<SaltRelease>(['3008', '3006'])('a real master of Salt %s', (release) 
     }
     const key = { path: '/etc/brinicle/id_ed25519', type: 'ed25519' };
     const ours = (minionId: string): unknown => pillars.get(minionId)?.['brinicle'];
-    expect(ours('db1')).toMatchObject({ key, host: { account: 'bk-db1', server: { address: '127.0.0.1' } } });
+    expect(ours('db1')).toMatchObject({
+      key,
+      host: { snap: { account: 'bk-db1', server: { address: '127.0.0.1' } } },
+    });
     expect(ours('gone')).toEqual({ shut_out: true });
     expect(ours('skipped1')).toEqual({ skipped: expect.stringContaining('skip') });
     expect(ours('refused1')).toEqual({ key, error: expect.stringContaining('refused this minion') });

@@ -72,6 +72,17 @@ export function putObject(account: string, content: Buffer): string {
   return object;
 }
 
+function specialFile(place: Buffer, found: BigIntStats, own: ReturnType<typeof common>): Entry {
+  if (found.isSymbolicLink())
+    return { kind: 'symlink', ...own, target: readlinkSync(place, 'buffer').toString('latin1') };
+  if (found.isFIFO()) return { kind: 'fifo', ...own };
+  if (found.isSocket()) return { kind: 'socket', ...own };
+  // makedev(3) of glibc.
+  const major = Number(((found.rdev >> 8n) & 0xfffn) | ((found.rdev >> 32n) & 0xfffff000n));
+  const minor = Number((found.rdev & 0xffn) | ((found.rdev >> 12n) & 0xffffff00n));
+  return { kind: found.isBlockDevice() ? 'block' : 'char', ...own, major, minor };
+}
+
 /** Entries of a tree on disk, in a manifest's order; contents go into the host's pool. */
 export function entriesOfTree(
   root: string,
@@ -98,19 +109,12 @@ export function entriesOfTree(
       return;
     }
     if (found.nlink > 1n) seen.set(inode, path);
-    if (found.isFile()) {
-      const object = putObject(account, readFileSync(place));
-      entries.push({ kind: 'file', ...own, size: Number(found.size), object, sealed: isSealed(path) });
-    } else if (found.isSymbolicLink()) {
-      entries.push({ kind: 'symlink', ...own, target: readlinkSync(place, 'buffer').toString('latin1') });
-    } else if (found.isFIFO()) entries.push({ kind: 'fifo', ...own });
-    else if (found.isSocket()) entries.push({ kind: 'socket', ...own });
-    else {
-      // makedev(3) of glibc.
-      const major = Number(((found.rdev >> 8n) & 0xfffn) | ((found.rdev >> 32n) & 0xfffff000n));
-      const minor = Number((found.rdev & 0xffn) | ((found.rdev >> 12n) & 0xffffff00n));
-      entries.push({ kind: found.isBlockDevice() ? 'block' : 'char', ...own, major, minor });
+    if (!found.isFile()) {
+      entries.push(specialFile(place, found, own));
+      return;
     }
+    const object = putObject(account, readFileSync(place));
+    entries.push({ kind: 'file', ...own, size: Number(found.size), object, sealed: isSealed(path) });
   };
   visit('.');
   return entries;

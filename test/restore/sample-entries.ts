@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Entry, FileEntry } from '../../src/model/manifest/entry.ts';
 
+type Of<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>;
+
 const OWN = {
   mode: 0o644,
   uid: 0,
@@ -20,7 +22,7 @@ export function file(path: string, content: string, more: Partial<FileEntry> = {
     kind: 'file',
     path,
     ...OWN,
-    size: content.length,
+    size: Buffer.byteLength(content),
     object: hashOf(content),
     sealed: false,
     ...more,
@@ -28,17 +30,17 @@ export function file(path: string, content: string, more: Partial<FileEntry> = {
 }
 
 /** A folder. */
-export function folder(path: string, more: Partial<Extract<Entry, { kind: 'folder' }>> = {}): Entry {
+export function folder(path: string, more: Partial<Of<'folder'>> = {}): Of<'folder'> {
   return { kind: 'folder', path, ...OWN, mode: 0o755, ...more };
 }
 
 /** A symlink. */
-export function symlink(path: string, target: string): Entry {
+export function symlink(path: string, target: string): Of<'symlink'> {
   return { kind: 'symlink', path, ...OWN, mode: 0o777, target };
 }
 
 /** A device node. */
-export function device(path: string, major: number, minor: number): Entry {
+export function device(path: string, major: number, minor: number): Extract<Entry, { major: number }> {
   return { kind: 'char', path, ...OWN, major, minor };
 }
 
@@ -48,6 +50,6 @@ export function socket(path: string): Entry {
 }
 
 /** Another name of a file. */
-export function link(path: string, target: string): Entry {
+export function link(path: string, target: string): Of<'link'> {
   return { kind: 'link', path, target };
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { lockSchema } from '../../model/lock.ts';
 import { policySchema } from '../../model/policy.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The format number of a version's record. */
 export const VERSION_FORMAT = 1;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MAX_PACKS } from './names.ts';
 
 /** The format number of a commit file. */
