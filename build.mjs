@@ -24,7 +24,8 @@ const written = (sources) =>
 // Some bundled packages are CommonJS and call require for Node's own modules.
 const banner = `#!/usr/bin/env node
 import { createRequire as createRequireOfBundle } from 'node:module';
-const require = createRequireOfBundle(import.meta.url);`;
+const require = createRequireOfBundle(import.meta.url);
+const __dirname = import.meta.dirname;`;
 
 const shared = { outdir: 'dist', bundle: true, platform: 'node', logLevel: 'warning' };
 
@@ -52,8 +53,8 @@ await Promise.all([
     format: 'esm',
     target: 'node20',
     banner: { js: banner },
-    loader: { '.njk': 'text', '.py': 'text', '.sls': 'text', '.jinja': 'text' },
-    // fsevents is an optional package of macOS that nunjucks asks for only when it watches files.
-    external: ['fsevents'],
+    loader: { '.njk': 'text', '.py': 'text', '.sls': 'text', '.jinja': 'text', '.node': 'empty' },
+    // fsevents is an optional package of macOS that nunjucks asks for only when it watches files; for ssh2 see above.
+    external: ['fsevents', 'cpu-features'],
   }),
 ]);

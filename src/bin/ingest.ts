@@ -4,8 +4,8 @@ import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { DiskHostArchive } from '../io/host-archive.ts';
 import { ingestJobSchema } from '../model/ingest-job.ts';
-import { keepHouse } from '../rotate/keep-house.ts';
 import { ingestHost, reportedState } from '../rotate/ingest-host.ts';
+import { keepHouse } from '../rotate/keep-house.ts';
 import type { IngestEvent, OpenPack } from '../rotate/ports.ts';
 
 /** Descriptor of the first file. */

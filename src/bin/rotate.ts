@@ -1,4 +1,13 @@
-import { chownSync, closeSync, existsSync, lstatSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
@@ -93,7 +102,9 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
 function outcomeLines({ host, events, fault }: HostOutcome): string[] {
   const name = printable(host.minion);
   const lines = events.flatMap((event) => eventLines(event).map((line) => `${name}: ${line}`));
-  return fault === undefined ? lines : [...lines, `${name}: could not be dealt with: ${printable(fault, 1500)}`];
+  return fault === undefined
+    ? lines
+    : [...lines, `${name}: could not be dealt with: ${printable(fault, 1500)}`];
 }
 
 function eventLines(event: IngestEvent): string[] {
@@ -126,7 +137,10 @@ function isBad({ events, fault }: HostOutcome): boolean {
   );
 }
 
-function chosen(hosts: readonly HostRow[], names: readonly string[]): { hosts: HostRow[] } | { unknown: string } {
+function chosen(
+  hosts: readonly HostRow[],
+  names: readonly string[],
+): { hosts: HostRow[] } | { unknown: string } {
   if (names.length === 0) return { hosts: [...hosts] };
   const found: HostRow[] = [];
   for (const name of names) {
@@ -168,7 +182,13 @@ async function rotate(names: readonly string[], options: Options): Promise<numbe
     // A run that takes longer than cron's pause is no fault: the next one goes on.
     if (options.cron === true) return EXIT.fine;
     printProblems(terminal, [
-      error('rotate-running', {}, 'another rotate is under way', 'two at once would meet in one archive', 'wait for it'),
+      error(
+        'rotate-running',
+        {},
+        'another rotate is under way',
+        'two at once would meet in one archive',
+        'wait for it',
+      ),
     ]);
     return EXIT_BUSY;
   }
@@ -204,7 +224,14 @@ async function rotateAll(
   if (options.dryRun !== true) clock.remember();
   if (options.json === true)
     terminal.out(
-      jsonText(outcomes.map(({ host, events, fault }) => ({ host: host.minion, account: host.account, events, fault }))),
+      jsonText(
+        outcomes.map(({ host, events, fault }) => ({
+          host: host.minion,
+          account: host.account,
+          events,
+          fault,
+        })),
+      ),
     );
   return outcomes.some(isBad) ? EXIT.problems : EXIT.fine;
 }

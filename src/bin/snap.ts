@@ -57,7 +57,9 @@ function pushProblem(thrown: DropBoxFault): Problem {
     'push-failed',
     {},
     printable(thrown.message, 1000),
-    thrown.lasting === 'final' ? 'nothing of this run became a version' : 'it went on failing through all tries',
+    thrown.lasting === 'final'
+      ? 'nothing of this run became a version'
+      : 'it went on failing through all tries',
     printable(thrown.fix, 500),
   );
 }
@@ -143,7 +145,12 @@ async function portsOf(config: SnapConfig, options: Options): Promise<SessionPor
     end: shown.end,
     holdsFiles: mountsWithFiles(),
     connect: () =>
-      openDropBox({ ...config.server, account: config.account, knownHosts: config.known_hosts, key: config.key }),
+      openDropBox({
+        ...config.server,
+        account: config.account,
+        knownHosts: config.known_hosts,
+        key: config.key,
+      }),
     say: (text) => {
       if (options.cron !== true && options.json !== true) terminal.err(`${printable(text, 1000)}\n`);
     },
@@ -187,7 +194,12 @@ async function push(config: SnapConfig, options: Options): Promise<number> {
   printProblems(terminal, before.problems);
   let code: number = before.stop ? EXIT.problems : EXIT.fine;
   if (!before.stop) code = await pushAndTell(config, options);
-  const after = await runHooks('after', config.hooks.after, options.state, code === EXIT.fine ? 'ok' : 'failed');
+  const after = await runHooks(
+    'after',
+    config.hooks.after,
+    options.state,
+    code === EXIT.fine ? 'ok' : 'failed',
+  );
   printProblems(terminal, after.problems);
   return after.stop ? EXIT.problems : code;
 }
@@ -238,7 +250,7 @@ async function run(options: Options): Promise<number> {
 async function main(args: readonly string[]): Promise<number> {
   let code: number = EXIT.usage;
   const program = new Command('brinicle-snap')
-    .description("Pushes what has changed on this host into its jail on the backup server.")
+    .description('Pushes what has changed on this host into its jail on the backup server.')
     .version(VERSION)
     .exitOverride()
     .option('--config <file>', 'the configuration that the states write', SNAP_CONFIG)

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Makes everything that was written on a folder's file system durable: syncfs(2), for which Node has no call. */
 export function syncFileSystem(folder: string): void {
@@ -20,7 +20,9 @@ export function syncFolder(folder: string): void {
 
 /** Replaces a file by one that is durable before it has its name. */
 export function replaceDurably(path: string, content: string | Uint8Array, mode = 0o600): void {
-  const descriptor = openSync(`${path}.new`, 'w', mode);
+  // A run that died may have left one that nobody may write to.
+  rmSync(`${path}.new`, { force: true });
+  const descriptor = openSync(`${path}.new`, 'wx', mode);
   try {
     writeFileSync(descriptor, content);
     fsyncSync(descriptor);

@@ -22,8 +22,8 @@ import {
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { VersionRecord } from '../model/archive/version.ts';
-import { objectPath } from '../model/manifest/entry.ts';
 import { DigestSet } from '../model/manifest/digest-set.ts';
+import { objectPath } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import type { ArchiveState, HeldVersion, HostArchive, IncomingPush, TakenPack } from '../rotate/ports.ts';
 import { archiveFolder } from './archive-folder.ts';
@@ -49,7 +49,13 @@ const stateSchema = z.object({
 /** What the off-site step records of a host: when the newest image that holds it whole was begun. */
 const iceSchema = z.object({ began: count });
 
-const takenSchema = z.strictObject({ sha256: digest, bytes: count, delta: count, stored: count, objects: count });
+const takenSchema = z.strictObject({
+  sha256: digest,
+  bytes: count,
+  delta: count,
+  stored: count,
+  objects: count,
+});
 
 const MIB = 2 ** 20;
 
@@ -285,7 +291,11 @@ class DiskIncoming implements IncomingPush {
     return sizeAt(`${this.#folder}/${objectPath(object)}`);
   }
 
-  beginManifest(): { write(text: string): void; end(): { sha256: string; bytes: number }; read(): TextSource } {
+  beginManifest(): {
+    write(text: string): void;
+    end(): { sha256: string; bytes: number };
+    read(): TextSource;
+  } {
     const path = this.#at('manifest');
     const descriptor = openSync(path, 'w', 0o400);
     const hash = createHash('sha256');
@@ -369,7 +379,8 @@ function ftruncateAt(path: string, bytes: number): void {
 }
 
 function hashZeros(hash: Hash, bytes: number): void {
-  for (let left = bytes; left > 0; left -= ZEROS.length) hash.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
+  for (let left = bytes; left > 0; left -= ZEROS.length)
+    hash.update(ZEROS.subarray(0, Math.min(left, ZEROS.length)));
 }
 
 function hashOf(descriptor: number): Hash {
@@ -573,7 +584,8 @@ export class DiskHostArchive implements HostArchive {
 
   remove({ name }: HeldVersion, objects: readonly string[]): { objects: number; bytes: number } {
     const versions = join(this.#folder, 'versions');
-    for (const ending of ['mtree', 'mtree.gz', 'json']) rmSync(join(versions, `${name}.${ending}`), { force: true });
+    for (const ending of ['mtree', 'mtree.gz', 'json'])
+      rmSync(join(versions, `${name}.${ending}`), { force: true });
     syncFolder(versions);
     this.#versions = undefined;
     const removed = { objects: 0, bytes: 0 };
@@ -595,7 +607,8 @@ export class DiskHostArchive implements HostArchive {
     for (const first of readdirSync(pool)) {
       for (const rest of readdirSync(join(pool, first))) {
         const object = first + rest;
-        if (/^[0-9a-f]{64}$/.test(object) && !named.has(object)) this.#removeObject(join(pool, first, rest), removed);
+        if (/^[0-9a-f]{64}$/.test(object) && !named.has(object))
+          this.#removeObject(join(pool, first, rest), removed);
       }
     }
     // Whatever came back is accounted for: what is there now is named, and by what names it.

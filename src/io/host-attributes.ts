@@ -7,7 +7,7 @@ const GETFATTR = ['-0', '-r', 'getfattr', '-h', '-d', '-m', '-', '-e', 'base64',
 /** Labels of SELinux follow from the path, and `restorecon` gives them: restored as they were they may be wrong. */
 const LEFT_OUT = new Set(['security.selinux']);
 
-const unescape = (text: string): ByteText =>
+const plainName = (text: string): ByteText =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** Reads what getfattr printed: `# file: PATH`, lines `NAME=0sBASE64`, an empty line. */
@@ -17,12 +17,12 @@ export function readAttributes(text: string): Map<ByteText, Attribute[]> {
   for (const line of text.split('\n')) {
     if (line.startsWith('# file: ')) {
       current = [];
-      const path = unescape(line.slice(8));
+      const path = plainName(line.slice(8));
       found.set(path === '/' ? '.' : `.${path}`, current);
       continue;
     }
     const at = line.indexOf('=0s');
-    const name = unescape(at < 0 ? line : line.slice(0, at));
+    const name = plainName(at < 0 ? line : line.slice(0, at));
     // A value that is empty is printed without `=`, or as an empty text.
     if (name === '' || LEFT_OUT.has(name.replace(/=""$/, ''))) continue;
     current.push({ name: name.replace(/=""$/, ''), value: at < 0 ? '' : line.slice(at + 3) });
@@ -56,6 +56,8 @@ export function hostAttributes(paths: readonly ByteText[]): Promise<AttributesRe
       const lacks = code === 126 || code === 127;
       resolve(lacks ? { of, fault: 'getfattr cannot be run (package attr)' } : { of });
     });
-    child.stdin.end(Buffer.from(paths.map((path) => `${path === '.' ? '/' : path.slice(1)}\0`).join(''), 'latin1'));
+    child.stdin.end(
+      Buffer.from(paths.map((path) => `${path === '.' ? '/' : path.slice(1)}\0`).join(''), 'latin1'),
+    );
   });
 }

@@ -23,7 +23,10 @@ class NameTable {
   of(id: number): ByteText {
     const known = this.#names.get(id);
     if (known !== undefined) return known;
-    const { stdout } = spawnSync('getent', [this.#database, String(id)], { encoding: 'latin1', timeout: 10_000 });
+    const { stdout } = spawnSync('getent', [this.#database, String(id)], {
+      encoding: 'latin1',
+      timeout: 10_000,
+    });
     // A number that has no name has none for this run.
     this.#names.set(id, '');
     const name = /^([^:\s]+):/.exec(stdout ?? '')?.[1] ?? '';

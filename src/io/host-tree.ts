@@ -63,7 +63,11 @@ interface Frame {
 }
 
 const FOLDER_FLAGS =
-  constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOATIME;
+  constants.O_RDONLY |
+  constants.O_DIRECTORY |
+  constants.O_NOFOLLOW |
+  constants.O_NONBLOCK |
+  constants.O_NOATIME;
 const FILE_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOATIME;
 
 /** O_NOATIME is refused to whoever neither owns the file nor is root. */
@@ -140,8 +144,15 @@ class DiskWalk implements Walk {
     const found = { path, name, stat };
     if (isFolder) {
       const crosses = stat.dev !== frame.device && node?.included !== true;
-      if (crosses && inside && this.#oneFileSystem && node === undefined) this.#troubles.otherFileSystem(path);
-      else this.#entering = { found, node, inside: inside && !(crosses && this.#oneFileSystem), device: stat.dev };
+      if (crosses && inside && this.#oneFileSystem && node === undefined)
+        this.#troubles.otherFileSystem(path);
+      else
+        this.#entering = {
+          found,
+          node,
+          inside: inside && !(crosses && this.#oneFileSystem),
+          device: stat.dev,
+        };
     }
     return found;
   }

@@ -7,8 +7,8 @@ import {
   fstatSync,
   lstatSync,
   mkdirSync,
-  openSync,
   opendirSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -67,7 +67,9 @@ export class Inbox {
 
   /** What lies in the inbox, without `.taken`. */
   items(): InboxItem[] {
-    const folder = opendirSync(this.#inbox, { encoding: 'latin1', bufferSize: 256 } as unknown as { encoding: 'utf8' });
+    const folder = opendirSync(this.#inbox, { encoding: 'latin1', bufferSize: 256 } as unknown as {
+      encoding: 'utf8';
+    });
     const items: InboxItem[] = [];
     try {
       for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) {

@@ -88,7 +88,17 @@ export async function runIngest(
   const child = spawn(
     'unshare',
     [
-      ...['--mount', '--net', '--ipc', '--uts', '--pid', '--fork', '--kill-child', '--propagation', 'private'],
+      ...[
+        '--mount',
+        '--net',
+        '--ipc',
+        '--uts',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        '--propagation',
+        'private',
+      ],
       ...['/bin/sh', '-c', SANDBOX, 'ingest', how.archive, how.jails, order.account],
       ...[String(user.uid), String(user.gid), node, program],
     ],

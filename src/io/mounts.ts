@@ -32,7 +32,7 @@ const WITHOUT_FILES = new Set([
   'tracefs',
 ]);
 
-const unescape = (text: string): ByteText =>
+const plainName = (text: string): ByteText =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 /** Tells of a mount point whether files lie on it that a backup would want. Paths as in a manifest. */
@@ -42,7 +42,7 @@ export function mountsWithFiles(): (path: ByteText) => boolean {
   for (const line of readFileSync('/proc/self/mountinfo', 'latin1').split('\n')) {
     const fields = line.split(' ');
     const type = fields[fields.indexOf('-') + 1];
-    if (fields[4] !== undefined && type !== undefined) types.set(unescape(fields[4]), type);
+    if (fields[4] !== undefined && type !== undefined) types.set(plainName(fields[4]), type);
   }
   return (path) => {
     const type = types.get(path.slice(1));

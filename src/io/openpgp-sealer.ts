@@ -1,5 +1,5 @@
 import { ReadableStream } from 'node:stream/web';
-import { createMessage, enums, encrypt, readKey } from 'openpgp';
+import { createMessage, encrypt, enums, readKey } from 'openpgp';
 import type { Sealer } from '../push/ports.ts';
 
 /**

@@ -63,10 +63,7 @@ const journalSchema = z.strictObject({
     .nullable(),
 });
 
-const sealedSchema = z.record(
-  z.string(),
-  z.strictObject({ content: digest, object: digest, size: count }),
-);
+const sealedSchema = z.record(z.string(), z.strictObject({ content: digest, object: digest, size: count }));
 
 const NOTHING: Remembered = { format: 1, accepted: null, last: null, fullAsked: null };
 
@@ -278,7 +275,11 @@ class DiskTreeWriter implements TreeWriter {
   end(): { sha256: string; bytes: number } {
     const { base, baseDigest } = this.#place;
     // A base with more records than were met is not this tree, though all that was met is in it.
-    if (this.#manifest === undefined && base !== undefined && statSync(`${base}.manifest`).size === this.#bytes)
+    if (
+      this.#manifest === undefined &&
+      base !== undefined &&
+      statSync(`${base}.manifest`).size === this.#bytes
+    )
       return { sha256: baseDigest, bytes: this.#bytes };
     const manifest = this.#manifest ?? this.#write();
     manifest.flush();
@@ -385,7 +386,8 @@ export class DiskPushState implements PushState {
       if (!objects.has(name)) rmSync(this.#at(`blocks/${name}`), { force: true });
     const kept = new Set(trees);
     for (const name of readdirSync(this.#at('trees'))) {
-      if (!kept.has(name.replace(/\.(?:manifest|rows)$/, ''))) rmSync(this.#at(`trees/${name}`), { force: true });
+      if (!kept.has(name.replace(/\.(?:manifest|rows)$/, '')))
+        rmSync(this.#at(`trees/${name}`), { force: true });
     }
     for (const kind of ['manifest', 'rows']) rmSync(this.#at(`unfinished.${kind}`), { force: true });
   }

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { error, type Problem, printable } from '../model/problem.ts';
-import { type HostRow, hostTableSchema, type RotateConfig, rotateConfigSchema } from '../model/rotate-config.ts';
+import {
+  type HostRow,
+  hostTableSchema,
+  type RotateConfig,
+  rotateConfigSchema,
+} from '../model/rotate-config.ts';
 import { faultText } from './errno.ts';
 
 function readJson<T>(path: string, schema: z.ZodType<T>): { value: T } | { problem: Problem } {
@@ -29,7 +34,9 @@ function readJson<T>(path: string, schema: z.ZodType<T>): { value: T } | { probl
   const parsed = schema.safeParse(value);
   if (parsed.success) return { value: parsed.data };
   const issue = parsed.error.issues[0];
-  return refuse(`${printable(issue?.path.map(String).join('.') || 'it')}: ${printable(issue?.message ?? '')}`);
+  return refuse(
+    `${printable(issue?.path.map(String).join('.') || 'it')}: ${printable(issue?.message ?? '')}`,
+  );
 }
 
 /** The backup server's configuration and its hosts, or what is wrong with them. */

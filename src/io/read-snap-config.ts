@@ -19,7 +19,9 @@ export function readSnapConfig(path: string): { config: SnapConfig } | { problem
     text = readFileSync(path, 'utf8');
   } catch (thrown) {
     if (!isErrno(thrown)) throw thrown;
-    return refuse(thrown.code === 'ENOENT' ? 'it is not there' : `it cannot be read: ${printable(thrown.message)}`);
+    return refuse(
+      thrown.code === 'ENOENT' ? 'it is not there' : `it cannot be read: ${printable(thrown.message)}`,
+    );
   }
   let value: unknown;
   try {
@@ -30,5 +32,7 @@ export function readSnapConfig(path: string): { config: SnapConfig } | { problem
   const parsed = snapConfigSchema.safeParse(value);
   if (parsed.success) return { config: parsed.data };
   const issue = parsed.error.issues[0];
-  return refuse(`${printable(issue?.path.map(String).join('.') || 'it')}: ${printable(issue?.message ?? '')}`);
+  return refuse(
+    `${printable(issue?.path.map(String).join('.') || 'it')}: ${printable(issue?.message ?? '')}`,
+  );
 }

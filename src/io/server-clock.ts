@@ -50,7 +50,7 @@ export function serverClock(path: string, wall: number): ServerClock {
   };
   return {
     now: trustedNow(last, current),
-    verdict: clockGate(last, current, ''),
+    verdict: clockGate(last, current),
     remember: () => write(rememberReading(last, current)),
     accept: () => write(current),
   };

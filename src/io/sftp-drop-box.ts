@@ -224,7 +224,9 @@ class SftpUpload implements Upload {
   async finish(): Promise<void> {
     await this.#until(() => this.#underWay === 0);
     const { sftp } = this.#box;
-    await this.#box.call(`making ${this.#name} durable`, (done) => sftp.ext_openssh_fsync(this.#handle, done));
+    await this.#box.call(`making ${this.#name} durable`, (done) =>
+      sftp.ext_openssh_fsync(this.#handle, done),
+    );
     await this.#box.call(`closing ${this.#name}`, (done) => sftp.close(this.#handle, done));
     await this.#box.call(`naming ${this.#name}`, (done) =>
       sftp.ext_openssh_rename(`/inbox/${partName(this.#name)}`, `/inbox/${this.#name}`, done),
@@ -254,7 +256,10 @@ class SftpDropBox implements DropBox {
     return this.#ask(doing, (done) => ask((thrown) => done(thrown, undefined)));
   }
 
-  #ask<T>(doing: string, ask: (done: (thrown: Error | null | undefined, answer: T) => void) => void): Promise<T> {
+  #ask<T>(
+    doing: string,
+    ask: (done: (thrown: Error | null | undefined, answer: T) => void) => void,
+  ): Promise<T> {
     return this.orLost(
       new Promise<T>((resolve, reject) => {
         ask((thrown, answer) => (thrown ? reject(answerFault(thrown, doing)) : resolve(answer)));

@@ -16,7 +16,11 @@ export function stepBack(nice: number, disk: 'idle' | 'best-effort' | 'none'): v
   }
   // On a kernel without such classes there is nothing to set, and a backup goes on.
   if (disk !== 'none')
-    spawnSync('ionice', ['-c', disk === 'idle' ? '3' : '2', ...(disk === 'idle' ? [] : ['-n', '7']), '-p', ...threads], {
-      stdio: 'ignore',
-    });
+    spawnSync(
+      'ionice',
+      ['-c', disk === 'idle' ? '3' : '2', ...(disk === 'idle' ? [] : ['-n', '7']), '-p', ...threads],
+      {
+        stdio: 'ignore',
+      },
+    );
 }

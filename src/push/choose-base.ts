@@ -34,12 +34,23 @@ export function chooseBase(
     now - remembered.fullAsked >= FULL_EVERY ||
     remembered.fullAsked > now + 86_400;
   if (status?.full_wanted === true && mayAsk)
-    return { kind: 'full', why: 'the backup server asks for all contents, because some of its objects are damaged', asked: true };
+    return {
+      kind: 'full',
+      why: 'the backup server asks for all contents, because some of its objects are damaged',
+      asked: true,
+    };
+  // What was refused once for what it goes out from would be refused again.
+  if (status?.refused != null && status.refused.push === remembered.last?.push && mayAsk)
+    return { kind: 'full', why: 'the backup server refused the last push', asked: true };
   if (held !== undefined && held === remembered.last?.manifest)
     return { kind: 'base', manifest: held, why: 'the backup server holds the last push' };
   if (held !== undefined && held === remembered.accepted)
-    return { kind: 'base', manifest: held, why: 'the backup server holds an earlier push, and not the last one yet' };
-  if (held === undefined && remembered.accepted === null && status?.refused?.push !== remembered.last?.push)
+    return {
+      kind: 'base',
+      manifest: held,
+      why: 'the backup server holds an earlier push, and not the last one yet',
+    };
+  if (held === undefined && remembered.accepted === null && status?.refused == null)
     return { kind: 'full', why: 'the backup server has accepted no push yet', asked: false };
   const why =
     held === undefined

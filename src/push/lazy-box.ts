@@ -54,7 +54,9 @@ export class LazyBox implements DropBox {
   }
 
   begin(name: string): Promise<Upload> {
-    return Promise.resolve(this.#made?.begin(name) ?? new LazyUpload(this.#box.then((box) => box.begin(name))));
+    return Promise.resolve(
+      this.#made?.begin(name) ?? new LazyUpload(this.#box.then((box) => box.begin(name))),
+    );
   }
 
   spare(): Buffer {

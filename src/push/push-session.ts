@@ -1,5 +1,6 @@
 import { readStatus, type Status } from '../model/status.ts';
 import { chooseBase, rememberAccepted } from './choose-base.ts';
+import { LazyBox } from './lazy-box.ts';
 import {
   type Clock,
   type DropBox,
@@ -8,7 +9,6 @@ import {
   type PushState,
   type Remembered,
 } from './ports.ts';
-import { LazyBox } from './lazy-box.ts';
 import { type PushPlan, type PushPorts, type PushResult, runPush } from './run-push.ts';
 
 /** What of a plan is settled before the server is asked. */

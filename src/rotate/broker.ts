@@ -1,6 +1,6 @@
 import type { IngestOrder } from '../model/ingest-job.ts';
 import type { HostRow, RotateConfig } from '../model/rotate-config.ts';
-import { ingestOrder, type InboxItem, type InboxStep, planInbox, type TakenFile } from './plan-inbox.ts';
+import { type InboxItem, type InboxStep, ingestOrder, planInbox, type TakenFile } from './plan-inbox.ts';
 import type { IngestEvent, ReportedState } from './ports.ts';
 
 /** A file that was opened for an ingest. */

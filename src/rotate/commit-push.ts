@@ -1,6 +1,11 @@
 import { isAlarmed, VERSION_FORMAT, type VersionRecord, versionName } from '../model/archive/version.ts';
 import { type Entry, EntryFault, objectPath } from '../model/manifest/entry.ts';
-import { checkLinkTargets, type MergeWatcher, mergeManifest, type TreeCounts } from '../model/manifest/merge.ts';
+import {
+  checkLinkTargets,
+  type MergeWatcher,
+  mergeManifest,
+  type TreeCounts,
+} from '../model/manifest/merge.ts';
 import { Records } from '../model/manifest/records.ts';
 import { comparePaths } from '../model/manifest/spelling.ts';
 import type { Commit } from '../model/pack/commit.ts';
@@ -20,9 +25,7 @@ export interface CommitLimits {
 }
 
 /** What became of a push that was taken. */
-export type Committed =
-  | { kind: 'seen' }
-  | { kind: 'version'; name: string; record: VersionRecord };
+export type Committed = { kind: 'seen' } | { kind: 'version'; name: string; record: VersionRecord };
 
 const OBJECT = / size=(\d+) contents=objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/m;
 
@@ -140,7 +143,8 @@ function checkPacks(commit: Commit, push: IncomingPush): void {
     if (taken === undefined || taken.sha256 !== sha256 || taken.bytes !== bytes)
       throw new PushRefused(`pack ${index + 1} is not the one that its commit names`);
   }
-  if (push.packs.length !== commit.packs.length) throw new PushRefused('it has packs that its commit does not name');
+  if (push.packs.length !== commit.packs.length)
+    throw new PushRefused('it has packs that its commit does not name');
 }
 
 function baseOf(commit: Commit, versions: readonly HeldVersion[]): HeldVersion | undefined {
@@ -156,7 +160,12 @@ function installAlarm(commit: Commit, versions: readonly HeldVersion[]): { rule:
   const last = installs.at(-1);
   const isBack = last !== undefined && last !== commit.install && installs.includes(commit.install);
   return isBack
-    ? [{ rule: 'installs-in-turn', what: 'two installs push in turn with one key: one is a clone of the other' }]
+    ? [
+        {
+          rule: 'installs-in-turn',
+          what: 'two installs push in turn with one key: one is a clone of the other',
+        },
+      ]
     : [];
 }
 
@@ -202,7 +211,8 @@ export function commitPush(
   checkPacks(commit, push);
   const base = baseOf(commit, versions);
   const newest = versions.at(-1);
-  if (commit.packs.length === 0 && base === newest && commit.manifest.sha256 === commit.base) return { kind: 'seen' };
+  if (commit.packs.length === 0 && base === newest && commit.manifest.sha256 === commit.base)
+    return { kind: 'seen' };
   const watcher = new CommitWatcher(archive, push, base?.record?.bytes ?? 0);
   const manifest = push.beginManifest();
   const { counts, sha256, bytes } = merged(archive, base, push, manifest, watcher);
@@ -224,7 +234,9 @@ export function commitPush(
     before: newest?.record?.counts.files ?? 0,
     ...changes.counts,
   };
-  const past = versions.flatMap(({ record }) => (record === undefined || isAlarmed(record) ? [] : record.counts));
+  const past = versions.flatMap(({ record }) =>
+    record === undefined || isAlarmed(record) ? [] : record.counts,
+  );
   const alarms = judgePush(pushCounts, past).map(({ rule, what }) => ({ rule, what }));
   const name = versionName(at);
   const record: VersionRecord = {

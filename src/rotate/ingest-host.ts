@@ -196,7 +196,13 @@ export function reportedState(archive: HostArchive, limits: ArchiveLimits): Repo
     objects: Math.max(0, limits.objects - pool.objects),
   };
   const isFull = room.bytes === 0 || room.objects === 0;
-  return { accepted, refused, fullWanted, held: isFull ? 'the archive may hold no more of this host' : null, room };
+  return {
+    accepted,
+    refused,
+    fullWanted,
+    held: isFull ? 'the archive may hold no more of this host' : null,
+    room,
+  };
 }
 
 /**

@@ -1,8 +1,8 @@
 import { isAlarmed } from '../model/archive/version.ts';
 import type { HeldVersion, HostArchive, IngestEvent } from './ports.ts';
+import type { RetentionPolicy } from './retention/known-version.ts';
 import { planGate } from './retention/plan-gate.ts';
 import { planRetention, type RetentionPlan } from './retention/plan-retention.ts';
-import type { RetentionPolicy } from './retention/known-version.ts';
 import { allNamed, objectsOnlyIn } from './sweep.ts';
 
 /** What the housekeeping of one host goes by. */

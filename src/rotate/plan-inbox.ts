@@ -51,7 +51,13 @@ export function ingestOrder<File extends TakenFile>(files: readonly File[]): Fil
     const meaning = readInboxName(file.name);
     if (meaning === undefined || meaning.kind === 'part') return [];
     if (meaning.kind === 'commit') committed.set(meaning.push, file.writtenAt);
-    return [{ file, push: meaning.push, number: meaning.kind === 'pack' ? meaning.number : Number.MAX_SAFE_INTEGER }];
+    return [
+      {
+        file,
+        push: meaning.push,
+        number: meaning.kind === 'pack' ? meaning.number : Number.MAX_SAFE_INTEGER,
+      },
+    ];
   });
   const at = (push: string): number => committed.get(push) ?? Number.MAX_SAFE_INTEGER;
   parsed.sort(

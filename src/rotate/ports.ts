@@ -1,7 +1,7 @@
-import type { TextSource } from '../model/manifest/records.ts';
 import type { VersionRecord } from '../model/archive/version.ts';
-import type { ByteSource } from '../model/pack/read-pack.ts';
 import type { DigestSet } from '../model/manifest/digest-set.ts';
+import type { TextSource } from '../model/manifest/records.ts';
+import type { ByteSource } from '../model/pack/read-pack.ts';
 
 /** A version that is there, by its manifest. */
 export interface HeldVersion {
@@ -67,7 +67,11 @@ export interface IncomingPush {
   /** Size of an object that came with this push; nothing when it did not. */
   sizeOf(object: string): number | undefined;
   /** Where the new manifest is written: gives its SHA-256 and bytes at the end. */
-  beginManifest(): { write(text: string): void; end(): { sha256: string; bytes: number }; read(): TextSource };
+  beginManifest(): {
+    write(text: string): void;
+    end(): { sha256: string; bytes: number };
+    read(): TextSource;
+  };
   /** The first bytes of an object, of this push or of the pool, to tell text from noise. */
   sample(object: string): Uint8Array | undefined;
   /** Removes everything of it. */
@@ -90,7 +94,13 @@ export interface HostArchive {
    * Makes a version of a push: the two syncs, its objects into the pool, the record, then the manifest by rename. After
    * each step that a power cut could part from the next, `step` is told.
    */
-  commit(push: IncomingPush, name: string, record: VersionRecord, returned: readonly string[], step: (name: string) => void): { objects: number; bytes: number };
+  commit(
+    push: IncomingPush,
+    name: string,
+    record: VersionRecord,
+    returned: readonly string[],
+    step: (name: string) => void,
+  ): { objects: number; bytes: number };
   /** Objects that came back into a tree after they had left it. */
   returned(): DigestSet;
   /** Removes a version, its manifest first, then these objects. Answers with their number and bytes. */
@@ -148,4 +158,3 @@ export interface ReportedState {
   held: string | null;
   room: { bytes: number; objects: number };
 }
-

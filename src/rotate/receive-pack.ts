@@ -75,14 +75,19 @@ class Receiver implements MemberSink {
         return;
       }
       case 'big-block':
-        if (content.length === 0 || content.length > BIG_BLOCK || !push.writeBig(member.number, member.offset, content))
+        if (
+          content.length === 0 ||
+          content.length > BIG_BLOCK ||
+          !push.writeBig(member.number, member.offset, content)
+        )
           throw new PackFault('a block of a large object that was not begun');
         return;
       case 'big-end': {
         const { size } = saying(bigEnd, content);
         if (size > this.#allowance.bytes)
           throw new PushRefused('a file is larger than what the archive may hold of this host');
-        if (!push.endBig(member.number, size)) throw new PackFault('the end of a large object that was not begun');
+        if (!push.endBig(member.number, size))
+          throw new PackFault('the end of a large object that was not begun');
       }
     }
   }
@@ -91,5 +96,11 @@ class Receiver implements MemberSink {
 /** Takes a pack into a push. Throws PackFault and {@link PushRefused}. */
 export function receivePack(pack: OpenPack, push: IncomingPush, allowance: Allowance): TakenPack {
   const { digest } = readPack(pack.read, pack.bytes, new Receiver(push, allowance));
-  return { sha256: digest, bytes: pack.bytes, delta: push.deltaBytes, stored: push.stored, objects: push.objects };
+  return {
+    sha256: digest,
+    bytes: pack.bytes,
+    delta: push.deltaBytes,
+    stored: push.stored,
+    objects: push.objects,
+  };
 }

@@ -24,7 +24,7 @@ set -eu
 disk=$1 device=$2
 shift 2
 mkdir "$disk"
-mount -o noatime "$device" "$disk"
+mount "$device" "$disk"
 for folder; do
   mkdir -p "$folder" "$disk$(dirname "$folder")"
   mv "$folder" "$disk$folder"

@@ -1,3 +1,4 @@
+import './dirname-for-ssh2.ts';
 import { parseArgs } from 'node:util';
 import { whyNoThrowawayRoot } from '../throwaway/base.ts';
 import { writeBenchmarks } from './benchmarks-file.ts';
@@ -5,9 +6,10 @@ import { compileFigures } from './compile-figures.ts';
 import { type FigureGroup, figureTables, keepsTarget } from './figure.ts';
 import { machineText } from './machine.ts';
 import { pillarFigures } from './pillar-figures.ts';
+import { pushFigures } from './push-figures.ts';
 import { manyJails, thousandJails } from './salt-figures.ts';
 
-const USAGE = `usage: npm run bench [-- [--write] [--only compile|pillar|salt|many]]
+const USAGE = `usage: npm run bench [-- [--write] [--only PART]...]
 
 Measures what Brinicle promises of speed and memory, beside a peer, and prints tables. Needs root, for throwaway
 machines with real Salt and a file system of their own; takes about a quarter of an hour.
@@ -30,6 +32,7 @@ const PARTS: Readonly<Record<string, () => Promise<FigureGroup[]>>> = {
     return [group];
   },
   many: async () => [await manyJails('3008', 10_000)],
+  push: async () => [await pushFigures()],
 };
 
 function readArguments(): { write: boolean; parts: string[] } | undefined {

@@ -43,9 +43,10 @@ function runBlocks(commands: readonly string[], variables: Record<string, string
 requireRestoring('gpg')(
   'promise 3 without Brinicle: the commands of docs/restore-without-brinicle.md',
   () => {
-    const scratch = scratchFolder();
+    let scratch = '';
     let made: AwkwardArchive;
     beforeAll(() => {
+      scratch = scratchFolder();
       made = makeAwkwardArchive(scratch);
     }, SLOW);
     afterAll(() => removeScratch(scratch));

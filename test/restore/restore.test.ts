@@ -37,11 +37,12 @@ const SOCKET = 'cS+++++++++ links/socket';
 const SLOW = 120_000;
 
 requireRestoring()('restore, with bsdtar and a tree of every kind of file', () => {
-  const scratch = scratchFolder();
+  let scratch = '';
   let made: AwkwardArchive;
   let count = 0;
   const target = (): string => join(scratch, `restored-${count++}`);
   beforeAll(() => {
+    scratch = scratchFolder();
     made = makeAwkwardArchive(scratch);
   }, SLOW);
   afterAll(() => removeScratch(scratch));
@@ -285,9 +286,10 @@ requireRestoring()('restore, with bsdtar and a tree of every kind of file', () =
 });
 
 requireRestoring()('restore from an archive that is damaged', () => {
-  const scratch = scratchFolder();
+  let scratch = '';
   let made: AwkwardArchive;
   beforeAll(() => {
+    scratch = scratchFolder();
     made = makeAwkwardArchive(scratch);
     const at = (path: string): string => {
       const entry = made.entries.find((one) => one.path === path);
@@ -347,7 +349,10 @@ requireRestoring()('restore from an archive that is damaged', () => {
 });
 
 requireRestoring()('two files of equal content', () => {
-  const scratch = scratchFolder();
+  let scratch = '';
+  beforeAll(() => {
+    scratch = scratchFolder();
+  });
   afterAll(() => removeScratch(scratch));
 
   test('stay two, each with its own owner, mode and other names', async () => {
@@ -374,10 +379,15 @@ requireRestoring()('two files of equal content', () => {
 });
 
 requireRestoring()('the lock of a host’s folder', () => {
-  const scratch = scratchFolder();
-  const account = join(scratch, 'bk-a');
-  const lock = join(account, IN_USE);
-  beforeAll(() => mkdirSync(account));
+  let scratch = '';
+  let account = '';
+  let lock = '';
+  beforeAll(() => {
+    scratch = scratchFolder();
+    account = join(scratch, 'bk-a');
+    lock = join(account, IN_USE);
+    mkdirSync(account);
+  });
   afterAll(() => removeScratch(scratch));
   const exclusive = (): number | null => spawnSync('flock', ['-x', '-n', lock, 'true']).status;
 

@@ -153,7 +153,11 @@ const number = (digits: string | undefined, most: number): number => {
 const ID_MAX = 2 ** 32 - 2;
 
 /** The nine groups of OWN in a match, from a group on. */
-function common(path: ByteText, groups: readonly (string | undefined)[], at: number): Common & { time: Moment } {
+function common(
+  path: ByteText,
+  groups: readonly (string | undefined)[],
+  at: number,
+): Common & { time: Moment } {
   const [mode, uid, gid, uname, gname, seconds, nanoseconds] = groups.slice(at, at + 7);
   return {
     path,

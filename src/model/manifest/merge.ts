@@ -1,5 +1,5 @@
 import { type Entry, EntryFault, MAX_LINE, parseEntry } from './entry.ts';
-import { MANIFEST_HEADER, Records } from './records.ts';
+import { MANIFEST_HEADER, type Records } from './records.ts';
 import { comparePaths, isSpelling, spell, unspell } from './spelling.ts';
 
 /** Marks a line of a delta that takes a path out of the tree. */
@@ -105,50 +105,65 @@ export function mergeManifest(
   write: (text: string) => void,
   watcher: MergeWatcher,
 ): TreeCounts & { linkTargets: ReadonlySet<string> } {
-  const shape = new TreeShape();
-  const links = new LinkTargets();
-  const change = new DeltaReader(delta);
-  const counts = { entries: 0, files: 0 };
   if (base !== undefined && !base.skipHeader()) throw new EntryFault('a base that is no manifest');
-  write(MANIFEST_HEADER);
+  const tree = new MergedTree(write);
+  const change = new DeltaReader(delta);
   base?.advance();
   change.advance();
   let basePath = base?.path ?? '';
-
-  const keep = (lines: string, path: string, isFolder: boolean, isFile: boolean): void => {
-    shape.take(path, isFolder);
-    links.take(lines, path);
-    counts.entries++;
-    if (isFile) counts.files++;
-    write(lines);
-  };
   const nextBase = (): void => {
     base?.advance();
     basePath = base?.path ?? '';
   };
-
-  while (base?.present === true || change.present) {
-    const order =
-      base?.present !== true ? 1 : change.present ? comparePaths(basePath, change.path) : -1;
-    if (order < 0) {
-      if (base !== undefined) keep(base.lines, basePath, base.isType('dir'), base.isType('file'));
+  for (;;) {
+    if (base?.present === true && (!change.present || comparePaths(basePath, change.path) < 0)) {
+      tree.take(base.lines, basePath, base.isType('dir'), base.isType('file'));
       nextBase();
       continue;
     }
-    const before = order === 0 ? base?.lines : undefined;
-    const { entry } = change;
-    if (entry === undefined) {
-      if (before === undefined) throw new EntryFault('a removal of what is not there');
-      watcher.removed(before);
-    } else {
-      keep(change.lines, entry.path, entry.kind === 'folder', entry.kind === 'file');
-      watcher.set(entry, before);
-    }
+    if (!change.present) return tree.end();
+    const before = base?.present === true && basePath === change.path ? base.lines : undefined;
+    tree.change(change, before, watcher);
     if (before !== undefined) nextBase();
     change.advance();
   }
-  if (counts.entries === 0) throw new EntryFault('a manifest of nothing');
-  return { ...counts, linkTargets: links.wanted };
+}
+
+/** The tree that comes out of a merge, record by record. */
+class MergedTree {
+  readonly #write: (text: string) => void;
+  readonly #shape = new TreeShape();
+  readonly #links = new LinkTargets();
+  readonly #counts = { entries: 0, files: 0 };
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+    write(MANIFEST_HEADER);
+  }
+
+  take(lines: string, path: string, isFolder: boolean, isFile: boolean): void {
+    this.#shape.take(path, isFolder);
+    this.#links.take(lines, path);
+    this.#counts.entries++;
+    if (isFile) this.#counts.files++;
+    this.#write(lines);
+  }
+
+  /** Takes a change in; `before` are the lines that the base has at its path. */
+  change({ entry, lines }: DeltaReader, before: string | undefined, watcher: MergeWatcher): void {
+    if (entry !== undefined) {
+      this.take(lines, entry.path, entry.kind === 'folder', entry.kind === 'file');
+      watcher.set(entry, before);
+      return;
+    }
+    if (before === undefined) throw new EntryFault('a removal of what is not there');
+    watcher.removed(before);
+  }
+
+  end(): TreeCounts & { linkTargets: ReadonlySet<string> } {
+    if (this.#counts.entries === 0) throw new EntryFault('a manifest of nothing');
+    return { ...this.#counts, linkTargets: this.#links.wanted };
+  }
 }
 
 /** Looks through a manifest for the files that `#link` lines are other names of. Throws {@link EntryFault} for a missing one. */

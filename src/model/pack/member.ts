@@ -52,7 +52,9 @@ export function readMemberName(name: string): Member | undefined {
   const number = Number(bigNumber);
   if (saying !== undefined) return { kind: saying === 'base' ? 'big-base' : 'big-end', number };
   const at = Number(offset);
-  return Number.isSafeInteger(at) && at % BIG_BLOCK === 0 ? { kind: 'big-block', number, offset: at } : undefined;
+  return Number.isSafeInteger(at) && at % BIG_BLOCK === 0
+    ? { kind: 'big-block', number, offset: at }
+    : undefined;
 }
 
 /** Most bytes that a member of this kind may have. */

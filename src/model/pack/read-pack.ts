@@ -85,7 +85,8 @@ function readHeader(block: Uint8Array): { name: string; member: Member; size: nu
   if (member === undefined) throw new PackFault('a member whose name is none of a pack');
   const digits = text(block.subarray(124, 135));
   const size = /^[0-7]{11}$/.test(digits) ? Number.parseInt(digits, 8) : Number.NaN;
-  if (!(size <= mostBytes(member.kind))) throw new PackFault(`a ${member.kind} member of a size that none has`);
+  if (!(size <= mostBytes(member.kind)))
+    throw new PackFault(`a ${member.kind} member of a size that none has`);
   return { name, member, size };
 }
 
@@ -109,7 +110,8 @@ export function readPack(source: ByteSource, most: number, sink: MemberSink): Pa
     }
     const { name, member, size } = readHeader(block);
     writeHeader(wanted, 0, name, size);
-    if (!same(block, wanted)) throw new PackFault('a member whose header is not the one of its name and size');
+    if (!same(block, wanted))
+      throw new PackFault('a member whose header is not the one of its name and size');
     whole.update(block);
     const content = createHash('sha256');
     sink.begin(member, size);

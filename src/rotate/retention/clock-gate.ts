@@ -32,9 +32,9 @@ function agrees(step: number): boolean {
 
 /**
  * Lets pruning happen only while the wall clock agrees with the time that has passed since the remembered reading.
- * Without one nothing is removed in this run. `host` is printable.
+ * Without one nothing is removed in this run.
  */
-export function clockGate(last: ClockReading | undefined, current: ClockReading, host: string): PruneVerdict {
+export function clockGate(last: ClockReading | undefined, current: ClockReading): PruneVerdict {
   if (last === undefined)
     return {
       prune: false,
@@ -48,7 +48,7 @@ export function clockGate(last: ClockReading | undefined, current: ClockReading,
   return {
     prune: false,
     why: `the clock went ${days} ${step > 0 ? 'further' : 'less far'} than the time that passed ${since}`,
-    fix: `set the clock; if it is right: brinicle accept ${host} --clock`,
+    fix: 'set the clock; if it is right: brinicle accept --clock',
   };
 }
 

@@ -35,23 +35,23 @@ describe('pruning waits while the clock does not agree with the time that passed
     ['booted with a dead battery in 1970', { now: 60, uptime: 60, bootId: 'b' }, false],
     ['no number', { now: Number.NaN, uptime: 60, bootId: 'a' }, false],
   ] as const)('%s: %s', (_, current, prune) => {
-    expect(clockGate(LAST, current, 'web1').prune).toBe(prune);
+    expect(clockGate(LAST, current).prune).toBe(prune);
   });
 
   test('it says what is wrong and what to do', () => {
-    expect(clockGate(LAST, sameBoot(730 * DAY + 300, 300), 'web1')).toEqual({
+    expect(clockGate(LAST, sameBoot(730 * DAY + 300, 300))).toEqual({
       prune: false,
       why: 'the clock went 730 days further than the time that passed since an earlier run',
       fix: 'set the clock; if it is right: brinicle accept web1 --clock',
     });
-    expect(clockGate(LAST, nextBoot(-36 * HOUR, 0), 'web1')).toMatchObject({
+    expect(clockGate(LAST, nextBoot(-36 * HOUR, 0))).toMatchObject({
       why: 'the clock went 1.5 days less far than the time that passed since the boot',
     });
   });
 
   test('without an earlier reading nothing is removed in this run, and the next one may', () => {
-    expect(clockGate(undefined, LAST, 'web1')).toMatchObject({ prune: false });
-    expect(clockGate(rememberReading(undefined, LAST), sameBoot(300, 300), 'web1')).toEqual({ prune: true });
+    expect(clockGate(undefined, LAST)).toMatchObject({ prune: false });
+    expect(clockGate(rememberReading(undefined, LAST), sameBoot(300, 300))).toEqual({ prune: true });
   });
 });
 
@@ -61,7 +61,7 @@ function runs(number: number, wallStep: number, from: ClockReading = LAST) {
   let current = from;
   for (let run = 0; run < number; run++) {
     current = { ...current, now: current.now + wallStep, uptime: current.uptime + 300 };
-    if (!clockGate(remembered, current, 'web1').prune) return { refusedAt: run, remembered, current };
+    if (!clockGate(remembered, current).prune) return { refusedAt: run, remembered, current };
     remembered = rememberReading(remembered, current);
   }
   return { refusedAt: undefined, remembered, current };
@@ -81,10 +81,10 @@ describe('the reading that is remembered', () => {
     let remembered = LAST;
     for (let night = 1; night <= 365; night++) {
       const morning: ClockReading = { now: remembered.now + DAY / 2, uptime: 60, bootId: `boot ${night}` };
-      expect(clockGate(remembered, morning, 'web1')).toEqual({ prune: true });
+      expect(clockGate(remembered, morning)).toEqual({ prune: true });
       remembered = rememberReading(remembered, morning);
       const evening = { ...morning, now: morning.now + DAY / 2, uptime: 60 + DAY / 2 };
-      expect(clockGate(remembered, evening, 'web1')).toEqual({ prune: true });
+      expect(clockGate(remembered, evening)).toEqual({ prune: true });
       remembered = rememberReading(remembered, evening);
       expect(remembered.now).toBe(LAST.now + night * DAY);
     }
@@ -95,14 +95,14 @@ describe('the reading that is remembered', () => {
     const remembered = rememberReading(LAST, jumped);
     expect(remembered.now).toBe(NOON + 300);
     const later = { now: NOON + 730 * DAY + 600, uptime: 30, bootId: 'b' };
-    expect(clockGate(remembered, later, 'web1').prune).toBe(false);
+    expect(clockGate(remembered, later).prune).toBe(false);
     const mended = { now: NOON + 900, uptime: 60, bootId: 'b' };
-    expect(clockGate(rememberReading(remembered, later), mended, 'web1').prune).toBe(true);
+    expect(clockGate(rememberReading(remembered, later), mended).prune).toBe(true);
   });
 
   test('accepting is remembering the reading as it is', () => {
     const jumped = nextBoot(7 * DAY, 60);
-    expect(clockGate(jumped, { ...jumped, now: jumped.now + 300, uptime: 360 }, 'web1')).toEqual({
+    expect(clockGate(jumped, { ...jumped, now: jumped.now + 300, uptime: 360 })).toEqual({
       prune: true,
     });
   });

@@ -227,7 +227,7 @@ export class SimulatedHost {
       clockIsWrong: this.#wrongBy !== 0,
       clockIsNew: this.#acceptClockIn !== undefined,
     };
-    const clock = clockGate(this.#remembered, reading, 'web1');
+    const clock = clockGate(this.#remembered, reading);
     this.#remembered = rememberReading(this.#remembered, reading);
     if (!clock.prune) return { ...run, refused: 'clock' };
     const plan = planRetention(this.present, POLICY, circumstances);
