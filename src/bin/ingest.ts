@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { DiskHostArchive } from '../io/host-archive.ts';
+import { statusIsTold } from '../io/status-due.ts';
 import { ingestJobSchema } from '../model/ingest-job.ts';
 import { ingestHost, reportedState } from '../rotate/ingest-host.ts';
 import { keepHouse } from '../rotate/keep-house.ts';
@@ -10,6 +11,9 @@ import type { IngestEvent, OpenPack } from '../rotate/ports.ts';
 
 /** Descriptor of the first file. */
 const FIRST_FILE = 3;
+
+/** Seconds to wait for `brinicle accept` and the like to leave the archive. */
+const PATIENCE = 30;
 
 /** The part of rotate that reads what hosts pushed: unprivileged, and shut in with one host's folder. */
 export function ingest(): void {
@@ -20,7 +24,7 @@ export function ingest(): void {
     process.stdout.write(`${JSON.stringify(event)}\n`);
   };
   const folder = `${order.archive}/${order.account}`;
-  const lock = takeLock(`${folder}/.lock`);
+  const lock = takeLock(`${folder}/.lock`, 'exclusive', PATIENCE);
   if (lock === undefined) throw new Error('another program works on the archive of this host');
   const archive = new DiskHostArchive(order.archive, order.account);
   const files = order.files.map(
@@ -33,6 +37,7 @@ export function ingest(): void {
   const step = faultPoint();
   ingestHost(archive, files, order, tell, step);
   if (order.keepHouse) keepHouse(archive, order, tell, step);
+  if (!order.dryRun) statusIsTold(folder);
   tell({ kind: 'end', state: reportedState(archive, order.limits) });
   lock.release();
 }

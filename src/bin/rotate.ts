@@ -16,6 +16,7 @@ import { Inbox } from '../io/inbox.ts';
 import { type IngestUser, runIngest } from '../io/ingest-child.ts';
 import { readRotateConfig } from '../io/read-rotate-config.ts';
 import { serverClock } from '../io/server-clock.ts';
+import { isStatusDue } from '../io/status-due.ts';
 import { userNumbers } from '../io/user-numbers.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { type HostRow, ROTATE_CONFIG, type RotateConfig } from '../model/rotate-config.ts';
@@ -94,25 +95,29 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
       writeFileSync(houseFile(account), '');
       utimesSync(houseFile(account), now, now);
     },
-    hasStatus: (host) => existsSync(join(jail(host), 'status', 'state.json')),
+    hasStatus: (host) =>
+      existsSync(join(jail(host), 'status', 'state.json')) && !isStatusDue(join(config.archive, host.account)),
   };
 }
 
 /** What a person wants to read of a host's run; empty when nothing happened. */
 function outcomeLines({ host, events, fault }: HostOutcome): string[] {
   const name = printable(host.minion);
-  const lines = events.flatMap((event) => eventLines(event).map((line) => `${name}: ${line}`));
+  const lines = events.flatMap((event) => eventLines(event, host.account).map((line) => `${name}: ${line}`));
   return fault === undefined
     ? lines
     : [...lines, `${name}: could not be dealt with: ${printable(fault, 1500)}`];
 }
 
-function eventLines(event: IngestEvent): string[] {
+function eventLines(event: IngestEvent, account: string): string[] {
   switch (event.kind) {
     case 'version':
       return [
         `version ${printable(event.name)}: ${event.entries} entries, ${bytesText(event.stored)} new`,
         ...event.alarms.map((alarm) => `ALARM in ${printable(event.name)}: ${printable(alarm, 500)}`),
+        ...(event.alarms.length === 0
+          ? []
+          : [`if that is meant: brinicle accept ${account} ${printable(event.name)}`]),
       ];
     case 'seen':
       return ['pushed, and nothing had changed'];

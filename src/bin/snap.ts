@@ -102,8 +102,8 @@ function showProgress(options: Options): { progress(progress: PushProgress): voi
   if (!wanted) return { progress: () => undefined, end: () => undefined };
   const bar = new ProgressBar((text) => process.stderr.write(text), systemClock.now);
   return {
-    progress: ({ entries, read, path }) =>
-      bar.show(0, 0, read, `${entries} entries, ${printable(path.slice(1), 60)}`),
+    progress: ({ entries, expected, read, path }) =>
+      bar.show(entries, expected, read, `${entries} entries, ${printable(path.slice(1), 60)}`),
     end: () => bar.end(),
   };
 }

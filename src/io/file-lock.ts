@@ -10,11 +10,18 @@ export interface HeldLock {
 /**
  * Takes a lock on a file, by flock(1): Node has no call, and the kernel gives a lock back when its holder dies. The
  * lock belongs to the open file, which this program keeps. Nothing when another holds it.
+ *
+ * @param patience seconds to wait for the one who holds it
  */
-export function takeLock(path: string, how: 'exclusive' | 'shared' = 'exclusive'): HeldLock | undefined {
+export function takeLock(
+  path: string,
+  how: 'exclusive' | 'shared' = 'exclusive',
+  patience = 0,
+): HeldLock | undefined {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   const descriptor = openSync(path, 'a', 0o600);
-  const { status, error } = spawnSync('flock', [how === 'shared' ? '-s' : '-x', '-n', '3'], {
+  const wait = patience > 0 ? ['-w', String(patience)] : ['-n'];
+  const { status, error } = spawnSync('flock', [how === 'shared' ? '-s' : '-x', ...wait, '3'], {
     stdio: ['ignore', 'ignore', 'ignore', descriptor],
   });
   if (error !== undefined) {

@@ -79,6 +79,11 @@ function readText(path: string): string | undefined {
   }
 }
 
+/** Names in a folder; none where there is no such folder. */
+function namesOf(folder: string): string[] {
+  return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(folder);
+}
+
 function writeAll(descriptor: number, bytes: Uint8Array, position: number | null): void {
   for (let at = 0; at < bytes.length; ) {
     at += writeSync(descriptor, bytes, at, bytes.length - at, position === null ? null : position + at);
@@ -297,7 +302,9 @@ class DiskIncoming implements IncomingPush {
     read(): TextSource;
   } {
     const path = this.#at('manifest');
-    const descriptor = openSync(path, 'w', 0o400);
+    // What a run that died left of it may be written to by nobody.
+    rmSync(path, { force: true });
+    const descriptor = openSync(path, 'wx', 0o400);
     const hash = createHash('sha256');
     let parts: string[] = [];
     let length = 0;
@@ -411,10 +418,12 @@ export class DiskHostArchive implements HostArchive {
   #state: ArchiveState | undefined;
   readonly #incoming = new Map<string, DiskIncoming>();
 
-  constructor(archive: string, account: string) {
+  /** @param use `look` makes no folder that is missing */
+  constructor(archive: string, account: string, use: 'work' | 'look' = 'work') {
     this.#archive = archive;
     this.#account = account;
     this.#folder = join(archive, account);
+    if (use === 'look') return;
     for (const name of ['objects', 'versions', 'incoming'])
       mkdirSync(join(this.#folder, name), { recursive: true, mode: 0o700 });
   }
@@ -463,7 +472,7 @@ export class DiskHostArchive implements HostArchive {
   /** Objects and bytes of the pool, counted. */
   countPool(): { objects: number; bytes: number } {
     const found = { objects: 0, bytes: 0 };
-    for (const first of readdirSync(join(this.#folder, 'objects'))) {
+    for (const first of namesOf(join(this.#folder, 'objects'))) {
       for (const rest of readdirSync(join(this.#folder, 'objects', first))) {
         found.objects++;
         found.bytes += sizeAt(join(this.#folder, 'objects', first, rest)) ?? 0;
@@ -504,7 +513,7 @@ export class DiskHostArchive implements HostArchive {
 
   unfinished(): { push: string; at: number }[] {
     const folder = join(this.#folder, 'incoming');
-    return readdirSync(folder)
+    return namesOf(folder)
       .filter((name) => /^[0-9a-f]{32}$/.test(name))
       .map((push) => ({ push, at: lstatSync(join(folder, push)).mtimeMs / 1000 }));
   }
@@ -538,11 +547,19 @@ export class DiskHostArchive implements HostArchive {
     return stored;
   }
 
+  heal(incoming: IncomingPush, step: (name: string) => void): { objects: number; bytes: number } {
+    if (!(incoming instanceof DiskIncoming)) throw new Error('a push of another archive');
+    incoming.close();
+    syncFileSystem(incoming.folder);
+    const stored = this.#poolAll(incoming, step);
+    syncFileSystem(incoming.folder);
+    return stored;
+  }
+
   /** Moves the objects of a push into the pool: each is durable already, so no name can come to hold less than its content. */
   #poolAll(incoming: DiskIncoming, step: (name: string) => void): { objects: number; bytes: number } {
     const from = join(incoming.folder, 'objects');
-    const firsts = lstatSync(from, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(from);
-    for (const [index, first] of firsts.entries()) {
+    for (const [index, first] of namesOf(from).entries()) {
       this.#poolFolder(join(from, first), join(this.#folder, 'objects', first));
       if (index === 0) step('first objects in the pool');
     }
@@ -618,7 +635,8 @@ export class DiskHostArchive implements HostArchive {
   compress({ name }: HeldVersion): void {
     const path = join(this.#folder, 'versions', `${name}.mtree`);
     const packed = `${path}.gz`;
-    const [from, to] = [openSync(path, 'r'), openSync(`${packed}.new`, 'w', 0o400)];
+    rmSync(`${packed}.new`, { force: true });
+    const [from, to] = [openSync(path, 'r'), openSync(`${packed}.new`, 'wx', 0o400)];
     try {
       const { status, error } = spawnSync('gzip', ['-1', '-n', '-c'], { stdio: [from, to, 'ignore'] });
       if (error !== undefined) throw error;

@@ -361,7 +361,8 @@ export class DiskPushState implements PushState {
         return undefined;
       }
       const rows = openSync(`${path}.rows`, 'r');
-      return { manifest: textPieces(manifest, size), rows: rowPieces(rows) };
+      const records = Math.floor(fstatSync(rows).size / ROW_BYTES);
+      return { manifest: textPieces(manifest, size), records, rows: rowPieces(rows) };
     } catch (thrown) {
       if (isErrno(thrown)) return undefined;
       throw thrown;

@@ -55,7 +55,7 @@ export const pushSchema = z.strictObject({
   bandwidth: bandwidth
     .prefault('none')
     .describe('Most bytes a second that one host sends, such as 4MiB; none for no cap.'),
-  nice: z.int().min(0).max(19).default(10).describe('Niceness of a push; 19 yields most.'),
+  nice: z.int().min(0).max(19).default(19).describe('Niceness of a push; 19 yields most.'),
   ionice: z
     .enum(['idle', 'best-effort', 'none'])
     .default('idle')

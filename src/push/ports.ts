@@ -112,6 +112,8 @@ export interface DropBox {
 /** What is known of a tree: a manifest and, for each of its records, what the file's status was. */
 export interface KnownTree {
   manifest: TextSource;
+  /** How many records it has. */
+  records: number;
   /** Gives rows of {@link ROW} numbers, some at a time; nothing at the end. */
   rows: () => Float64Array | undefined;
 }

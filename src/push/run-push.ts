@@ -61,6 +61,8 @@ export interface PushPorts {
 /** How far a push is. */
 export interface PushProgress {
   entries: number;
+  /** Entries that the base has, which is about how many there will be; 0 when there is no base. */
+  expected: number;
   /** Bytes of files that were read. */
   read: number;
   sent: number;
@@ -101,6 +103,7 @@ class Push {
   readonly #ports: PushPorts;
   readonly #walk: Walk;
   readonly #base: KnownCursor | undefined;
+  readonly #expected: number;
   readonly #unfinished: KnownCursor | undefined;
   readonly #writer: TreeWriter;
   readonly #delta: ReturnType<PushState['beginDelta']>;
@@ -125,6 +128,7 @@ class Push {
     this.#settled = (clock.now() - UNSETTLED) * 1000;
     const base = plan.base === null ? undefined : state.tree(plan.base);
     this.#base = base && new KnownCursor(base);
+    this.#expected = base?.records ?? 0;
     const { journal } = plan;
     const unfinished =
       journal !== undefined && journal.tree.bytes > 0 ? state.unfinished(journal) : undefined;
@@ -223,6 +227,7 @@ class Push {
       if (++this.#counts.entries % BREATH === 0) {
         this.#ports.progress({
           entries: this.#counts.entries,
+          expected: this.#expected,
           read: this.#contents.read,
           sent: this.#packs.sent,
           path: found.path,

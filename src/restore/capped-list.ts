@@ -1,3 +1,5 @@
+import { kept } from './kept.ts';
+
 /** Keeps the first of many, and counts them all: a pool that is gone must not fill the memory with names. */
 export class CappedList<Item> {
   readonly first: Item[] = [];
@@ -11,6 +13,6 @@ export class CappedList<Item> {
   /** Takes one more. */
   add(item: Item): void {
     this.count++;
-    if (this.first.length < this.#most) this.first.push(item);
+    if (this.first.length < this.#most) this.first.push(kept(item));
   }
 }

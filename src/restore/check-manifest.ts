@@ -4,6 +4,7 @@ import { type ByteText, EntryFault } from '../model/manifest/entry.ts';
 import { checkLinkTargets, entriesOf } from '../model/manifest/merge.ts';
 import { Records } from '../model/manifest/records.ts';
 import { comparePaths } from '../model/manifest/spelling.ts';
+import { kept } from './kept.ts';
 import type { Selection } from './selection.ts';
 
 /** What a whole manifest was found to be, and what of it a selection takes. */
@@ -41,13 +42,13 @@ export function checkManifest(open: () => OpenManifest, selection: Selection): C
       if (entry.kind === 'link') {
         if (comparePaths(entry.target, entry.path) >= 0)
           throw new EntryFault('a #link to what does not stand before it');
-        allTargets.add(entry.target);
+        if (!allTargets.has(entry.target)) allTargets.add(kept(entry.target));
       }
       const wish = selection.of(entry.path);
-      if (selection.isChosen(entry.path)) found.add(entry.path);
+      if (selection.isChosen(entry.path)) found.add(kept(entry.path));
       if (wish !== 'whole') continue;
       counts.entries++;
-      if (entry.kind === 'link') linkTargets.add(entry.target);
+      if (entry.kind === 'link' && !linkTargets.has(entry.target)) linkTargets.add(kept(entry.target));
       if (entry.kind !== 'file') continue;
       counts.files++;
       counts.bytes += entry.size;

@@ -2,6 +2,7 @@ import { type ByteText, type Entry, EntryFault, parseEntry } from '../model/mani
 import type { TextSource } from '../model/manifest/records.ts';
 import { Records } from '../model/manifest/records.ts';
 import { comparePaths } from '../model/manifest/spelling.ts';
+import { kept } from './kept.ts';
 
 /** What of a path can be another. */
 export type Difference =
@@ -138,8 +139,8 @@ function remember(paths: Map<string, ByteText[]>, entry: Entry): boolean {
   // All empty files have one content, and none of them came from another.
   if (entry.kind !== 'file' || entry.size === 0) return false;
   const known = paths.get(entry.object);
-  if (known === undefined) paths.set(entry.object, [entry.path]);
-  else known.push(entry.path);
+  if (known === undefined) paths.set(kept(entry.object), [kept(entry.path)]);
+  else known.push(kept(entry.path));
   return true;
 }
 

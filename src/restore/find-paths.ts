@@ -3,6 +3,7 @@ import type { ByteText, Entry } from '../model/manifest/entry.ts';
 import { EntryFault, parseEntry } from '../model/manifest/entry.ts';
 import { Records, type TextSource } from '../model/manifest/records.ts';
 import { textOfName } from '../model/manifest/shown-name.ts';
+import { kept } from './kept.ts';
 
 /** Tells whether a path is looked for. */
 export type PathMatcher = (path: ByteText) => boolean;
@@ -72,8 +73,8 @@ export class Lives {
       known.life.last = this.#version;
       return;
     }
-    const life = { entry, first: this.#version, last: this.#version };
+    const life = { entry: kept(entry), first: this.#version, last: this.#version };
     this.all.push(life);
-    this.#current.set(entry.path, { life, identity: own, turn: this.#turn });
+    this.#current.set(life.entry.path, { life, identity: kept(own), turn: this.#turn });
   }
 }

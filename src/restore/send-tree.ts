@@ -8,6 +8,7 @@ import { adaptEntry, type Lost, type Manner } from './adapt-entry.ts';
 import { BufferedSink } from './buffered-sink.ts';
 import { CappedList } from './capped-list.ts';
 import { checkedObject } from './checked-object.ts';
+import { kept } from './kept.ts';
 import type { Selection } from './selection.ts';
 import { type Sendable, TAR_END, tarHeader } from './tar-member.ts';
 
@@ -87,14 +88,14 @@ class TreeSender {
     const wish = this.#job.selection.of(entry.path);
     const isTarget = this.#job.linkTargets.has(entry.path);
     if (wish === 'none' || (wish === 'parent' && entry.kind !== 'folder')) {
-      if (isTarget) this.#outside.set(entry.path, entry);
+      if (isTarget) this.#outside.set(kept(entry.path), kept(entry));
       return;
     }
     if (entry.kind === 'link') {
       await this.#link(entry.path, entry.target);
     } else {
       const fate = await this.#entry(entry);
-      if (isTarget) this.#targets.set(entry.path, { path: entry.path, fate });
+      if (isTarget) this.#remember(entry.path, entry.path, fate);
     }
     this.#job.progress(this.report);
   }
@@ -124,7 +125,11 @@ class TreeSender {
     const outside = this.#outside.get(target);
     if (outside === undefined || outside.kind === 'link')
       this.#leaveOut(path, 'the file that it is another name of is not there');
-    else this.#targets.set(target, { path, fate: await this.#entry({ ...outside, path }) });
+    else this.#remember(target, path, await this.#entry({ ...outside, path }));
+  }
+
+  #remember(target: ByteText, path: ByteText, fate: Fate): void {
+    this.#targets.set(kept(target), { path: kept(path), fate });
   }
 
   #leaveOut(path: ByteText, why: string): void {

@@ -39,6 +39,7 @@ export interface BrokerPorts {
   /** Whether the host's archive is due for pruning and the like, and that it was done. */
   houseDue(account: string): boolean;
   houseKept(account: string): void;
+  /** False where the host's status is not there, or is to be written anew. */
   hasStatus(host: HostRow): boolean;
 }
 

@@ -1,5 +1,5 @@
 import { isAlarmed, VERSION_FORMAT, type VersionRecord, versionName } from '../model/archive/version.ts';
-import { type Entry, EntryFault, objectPath } from '../model/manifest/entry.ts';
+import { type Entry, EntryFault, objectPath, pathOfLine } from '../model/manifest/entry.ts';
 import {
   checkLinkTargets,
   type MergeWatcher,
@@ -42,26 +42,39 @@ function storedOf(lines: string | undefined): Stored | undefined {
   return { object: `${found[2]}${found[3]}`, size: Number(found[1]), sealed: lines.includes('\n#sealed ') };
 }
 
-/** Counts what changed between two trees, and looks at the content of files that did. */
+/** Counts what changed between two trees, and looks at the content of files that did. Paths come in order. */
 class ChangeCounter {
   readonly #push: IncomingPush;
   readonly counts = { added: 0, changed: 0, deleted: 0, sampled: 0, randomized: 0 };
+  #lastDeleted: { path: string; file: Stored } | undefined;
 
   constructor(push: IncomingPush) {
     this.#push = push;
   }
 
   /** A path's file before and now; nothing where it is no file or not there. */
-  take(before: Stored | undefined, now: Stored | undefined): void {
+  take(path: string, before: Stored | undefined, now: Stored | undefined): void {
     if (now === undefined) {
-      if (before !== undefined) this.counts.deleted++;
+      if (before === undefined) return;
+      this.counts.deleted++;
+      this.#lastDeleted = { path, file: before };
       return;
     }
-    if (before === undefined) this.counts.added++;
-    else if (before.object !== now.object) {
+    if (before === undefined) {
+      this.counts.added++;
+      this.#lookAtRenamed(path, now);
+    } else if (before.object !== now.object) {
       this.counts.changed++;
       if (!before.sealed && !now.sealed) this.#look(before.object, now.object);
     }
+  }
+
+  /** `a.txt` that went and `a.txt.locked` that came are one file under another name: who encrypts often renames. */
+  #lookAtRenamed(path: string, now: Stored): void {
+    const gone = this.#lastDeleted;
+    if (gone === undefined || !path.startsWith(`${gone.path}.`)) return;
+    this.#lastDeleted = undefined;
+    if (!gone.file.sealed && !now.sealed) this.#look(gone.file.object, now.object);
   }
 
   #look(old: string, now: string): void {
@@ -95,13 +108,13 @@ class CommitWatcher implements MergeWatcher {
     const now = entry.kind === 'file' ? entry : undefined;
     this.bytes += (now?.size ?? 0) - (old?.size ?? 0);
     if (now !== undefined && old?.object !== now.object) this.#needObject(now.object, now.size);
-    this.changes.take(old, now);
+    this.changes.take(entry.path, old, now);
   }
 
   removed(before: string): void {
     const old = storedOf(before);
     this.bytes -= old?.size ?? 0;
-    this.changes.take(old, undefined);
+    this.changes.take(pathOfLine(before), old, undefined);
   }
 
   #needObject(object: string, size: number): void {
@@ -130,7 +143,8 @@ function changesBetween(before: Records, now: Records, push: IncomingPush): Chan
   while (before.present || now.present) {
     const order = !before.present ? 1 : !now.present ? -1 : comparePaths(before.path, now.path);
     const old = order <= 0 ? storedOf(before.lines) : undefined;
-    changes.take(old, order >= 0 ? storedOf(now.lines) : undefined);
+    const path = order <= 0 ? before.path : now.path;
+    changes.take(path, old, order >= 0 ? storedOf(now.lines) : undefined);
     if (order <= 0) before.advance();
     if (order >= 0) now.advance();
   }
@@ -192,6 +206,28 @@ function merged(
   }
 }
 
+/** Throws {@link PushRefused} when the archive may not hold what a push brings. */
+export function checkRoom(archive: HostArchive, push: IncomingPush, limits: CommitLimits): void {
+  const { pool } = archive.state();
+  if (pool.bytes + push.stored > limits.bytes || pool.objects > limits.objects)
+    throw new PushRefused('the archive may hold no more of this host');
+}
+
+/** Runs what moves objects into the pool, and counts them. A run that dies in it leaves word that some may be nobody's. */
+export function keepingCount(
+  archive: HostArchive,
+  store: () => { objects: number; bytes: number },
+): { objects: number; bytes: number } {
+  const before = archive.state();
+  archive.saveState({ ...before, orphans: true });
+  const stored = store();
+  archive.saveState({
+    ...before,
+    pool: { objects: before.pool.objects + stored.objects, bytes: before.pool.bytes + stored.bytes },
+  });
+  return stored;
+}
+
 /**
  * Makes a version of a push whose packs are all there, or notes it as seen when its tree is that of the newest
  * version. Nothing is believed: packs, objects and the whole new manifest are checked against the commit before
@@ -220,10 +256,14 @@ export function commitPush(
     throw new PushRefused('its manifest does not come out as its commit says');
   if (counts.entries > limits.entries)
     throw new PushRefused(`it has ${counts.entries} entries, and this host may have ${limits.entries}`);
-  if (sha256 === newest?.record?.manifest.sha256) return { kind: 'seen' };
-  const { pool } = archive.state();
-  if (pool.bytes + push.stored > limits.bytes || pool.objects > limits.objects)
-    throw new PushRefused('the archive may hold no more of this host');
+  const isSeen = sha256 === newest?.record?.manifest.sha256;
+  if (!isSeen || push.objects > 0) checkRoom(archive, push, limits);
+  if (isSeen) {
+    // A whole tree that is there already may bring contents again that the pool had lost.
+    if (push.objects > 0) keepingCount(archive, () => archive.heal(push, step));
+    if (commit.base === null) archive.saveState({ ...archive.state(), fullWanted: false });
+    return { kind: 'seen' };
+  }
   // Alarms and counts are of what changed since the newest version: a push that goes out from nothing must not hide it.
   const changes =
     newest === undefined || newest === base
@@ -255,14 +295,7 @@ export function commitPush(
     alarms: [...alarms, ...installAlarm(commit, versions)],
     accepted_at: null,
   };
-  archive.saveState({ ...archive.state(), orphans: true });
-  const stored = archive.commit(push, name, record, watcher.returned, step);
-  const state = archive.state();
-  archive.saveState({
-    ...state,
-    orphans: false,
-    fullWanted: commit.base === null ? false : state.fullWanted,
-    pool: { objects: state.pool.objects + stored.objects, bytes: state.pool.bytes + stored.bytes },
-  });
+  const stored = keepingCount(archive, () => archive.commit(push, name, record, watcher.returned, step));
+  if (commit.base === null) archive.saveState({ ...archive.state(), fullWanted: false });
   return { kind: 'version', name, record: { ...record, stored } };
 }

@@ -24,7 +24,10 @@ const DAY = 86_400;
 const SWEEP_EVERY = 7 * DAY;
 
 /** What becomes of each version of a host, and why. */
-export function retentionOf(archive: HostArchive, rules: HouseRules): RetentionPlan {
+export function retentionOf(
+  archive: Pick<HostArchive, 'state' | 'versions' | 'iceBegan'>,
+  rules: Omit<HouseRules, 'noPrune' | 'abandonDays' | 'dryRun'>,
+): RetentionPlan {
   const { accepted, silenceEnded } = archive.state();
   const versions = archive
     .versions()
@@ -41,6 +44,29 @@ export function retentionOf(archive: HostArchive, rules: HouseRules): RetentionP
   });
 }
 
+/** How many versions a plan removes. */
+export function removedBy(plan: RetentionPlan): number {
+  return plan.filter(({ verdict }) => verdict === 'remove').length;
+}
+
+/**
+ * Why nothing of a plan may be removed now, and what to do; nothing when it may.
+ *
+ * @param allowed how many versions a person allowed to remove
+ */
+export function pruneStop(
+  plan: RetentionPlan,
+  rules: Pick<HouseRules, 'account' | 'noPrune'>,
+  allowed: number | null,
+): string | undefined {
+  const removed = removedBy(plan);
+  if (removed === 0) return undefined;
+  if (rules.noPrune !== null) return rules.noPrune;
+  if (allowed !== null && removed <= allowed) return undefined;
+  const gate = planGate(plan, rules.account);
+  return gate.prune ? undefined : `${gate.why}; ${gate.fix}`;
+}
+
 /** The versions that may go now, with the reasons. Nothing is told to go when a gate is shut. */
 function leaving(
   archive: HostArchive,
@@ -49,15 +75,9 @@ function leaving(
 ): { version: HeldVersion; reason: string }[] {
   const plan = retentionOf(archive, rules);
   const removed = plan.filter(({ verdict }) => verdict === 'remove');
-  if (removed.length === 0) return [];
-  if (rules.noPrune !== null) {
-    note(`nothing is removed: ${rules.noPrune}`);
-    return [];
-  }
-  const gate = planGate(plan, rules.account);
-  const allowed = archive.state().pruneAllowed;
-  if (!gate.prune && (allowed === null || removed.length > allowed)) {
-    note(`nothing is removed: ${gate.why}; ${gate.fix}`);
+  const stop = pruneStop(plan, rules, archive.state().pruneAllowed);
+  if (stop !== undefined) {
+    note(`nothing is removed: ${stop}`);
     return [];
   }
   const byName = new Map(archive.versions().map((version) => [version.name, version]));

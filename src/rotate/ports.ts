@@ -101,6 +101,8 @@ export interface HostArchive {
     returned: readonly string[],
     step: (name: string) => void,
   ): { objects: number; bytes: number };
+  /** Moves into the pool what a push brought of a tree that is a version already, and that the pool had lost. */
+  heal(push: IncomingPush, step: (name: string) => void): { objects: number; bytes: number };
   /** Objects that came back into a tree after they had left it. */
   returned(): DigestSet;
   /** Removes a version, its manifest first, then these objects. Answers with their number and bytes. */

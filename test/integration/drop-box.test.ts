@@ -16,8 +16,10 @@ import { ThrowawayRoot } from '../throwaway/root.ts';
 const JAILS = '/srv/brinicle/jails';
 const ARCHIVE = '/srv/brinicle/archive';
 // A range of its own: the kernel counts an account's processes by uid, over all roots of the machine.
-const POLICY = 'uid_range: [31000, 31999]\n';
-const LIMITS = '  limits: {file_size: 1MiB}\n';
+const POLICY = 'uid_range: [31000, 31999]\npush: {pack_size: 8MiB}\n';
+/** The least that goes with the smallest packs. */
+const FILE_SIZE = 25 * 2 ** 20;
+const LIMITS = `  limits: {file_size: ${FILE_SIZE}}\n`;
 const EVERY_STEP_GRANTED = {
   limits: 0,
   statvfs: 0,
@@ -79,8 +81,9 @@ suite('the drop box', () => {
       'top-lines.sls',
       'pillar/defaults.json',
       `pillar/${pillarFile(fleet.server)}`,
-      ...['server.sls', 'jails.sls', 'files/jails.json', 'files/limits.conf', 'files/sshd.conf'].map(
-        (name) => `states/brinicle/${name}`,
+      ...['server.sls', 'jails.sls'].map((name) => `states/brinicle/${name}`),
+      ...['jails.json', 'limits.conf', 'sshd.conf', 'rotate.cjs', 'archive.cjs'].map(
+        (name) => `states/brinicle/files/${name}`,
       ),
     ];
     for (const path of servers) expect([path, files.get(path)]).toEqual([path, expect.any(String)]);
@@ -319,8 +322,8 @@ suite('the drop box', () => {
     const taken = await attack<Taken>('web1', { work: 'take all' });
     expect(taken.handles).toBeGreaterThan(40);
     expect(taken.handles).toBeLessThanOrEqual(64);
-    expect(taken).toMatchObject({ bytes: 1024 * 1024, bytesEnded: 'the session ended' });
-    expect((await root.stat(`${JAILS}/bk-web1/inbox/endless`)).size).toBe(1024 * 1024);
+    expect(taken).toMatchObject({ bytes: FILE_SIZE, bytesEnded: 'the session ended' });
+    expect((await root.stat(`${JAILS}/bk-web1/inbox/endless`)).size).toBe(FILE_SIZE);
     expect(taken.connections).toBeGreaterThan(0);
     expect(taken.connections).toBeLessThanOrEqual(6);
     // And it is one host that was stopped, not the next.

@@ -245,6 +245,7 @@ requireRestoring()('restore, with bsdtar and a tree of every kind of file', () =
         ],
         { encoding: 'utf8' },
       );
+      expect(ran.stderr).toContain('everything belongs to you');
       expect(ran.stderr).toContain('2 paths without their device nodes: /links/disk, /links/null');
       expect(ran.stderr).toContain('paths without their setuid and setgid bits');
       expect(ran.stderr).toContain('paths without their extended attributes');

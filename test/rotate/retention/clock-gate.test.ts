@@ -42,7 +42,7 @@ describe('pruning waits while the clock does not agree with the time that passed
     expect(clockGate(LAST, sameBoot(730 * DAY + 300, 300))).toEqual({
       prune: false,
       why: 'the clock went 730 days further than the time that passed since an earlier run',
-      fix: 'set the clock; if it is right: brinicle accept web1 --clock',
+      fix: 'set the clock; if it is right: brinicle accept --clock',
     });
     expect(clockGate(LAST, nextBoot(-36 * HOUR, 0))).toMatchObject({
       why: 'the clock went 1.5 days less far than the time that passed since the boot',

@@ -221,6 +221,11 @@ export async function holdingHost(
     const hold = context.hold(host.reader.folder, host.account, () =>
       context.terminal.err('versions of this host are being pruned; waiting\n'),
     );
+    // Nothing is pruned from what cannot be written.
+    if (hold.fault !== undefined && !/^(?:EROFS|EACCES|EPERM)$/.test(hold.fault))
+      context.terminal.err(
+        `${host.shown} is read without its lock (${hold.fault}): what is pruned meanwhile will be told as missing\n`,
+      );
     try {
       return await run(host);
     } finally {

@@ -1,5 +1,5 @@
 import type { ByteSink } from '../../../model/byte-sink.ts';
-import { type ByteText, EntryFault } from '../../../model/manifest/entry.ts';
+import { EntryFault } from '../../../model/manifest/entry.ts';
 import { shownPath } from '../../../model/manifest/shown-name.ts';
 import { error, type Problem, printable } from '../../../model/problem.ts';
 import { byteSize, count, span } from '../../../report/figures.ts';
@@ -154,31 +154,47 @@ function names(list: CappedList<string>, show: (item: string) => string): string
   return shown.join('') + (rest > 0 ? `  and ${count(rest)} more\n` : '');
 }
 
-function lostProblems({ lost }: SendReport, host: string): Problem[] {
-  return (Object.keys(LOST) as Lost[])
+/** Attributes that are lost though root restores them are too large for tar, or damaged. */
+const isWorse = (kind: Lost, manner: Manner): boolean => kind === 'attribute' && manner === 'exact';
+
+const OWNERS_LOST: Omit<Problem, 'host'> = {
+  rule: 'restore-less',
+  severity: 'info',
+  what: 'everything belongs to you',
+  why: 'only root may give files to others',
+  fix: 'where owners matter, restore as root',
+};
+
+function lostProblems({ lost }: SendReport, host: string, manner: Manner): Problem[] {
+  const owners = manner === 'plain-user' ? [{ ...OWNERS_LOST, host }] : [];
+  const others = (Object.keys(LOST) as Lost[])
     .filter((kind) => lost[kind].count > 0)
-    .map((kind) => {
+    .map((kind): Problem => {
       const first = lost[kind].first.slice(0, 3).map(shownPath).join(', ');
       const more = lost[kind].count > 3 ? ' …' : '';
       return {
         rule: 'restore-less',
-        severity: 'info',
+        severity: isWorse(kind, manner) ? 'warning' : 'info',
         host,
         what: `${count(lost[kind].count)} paths without their ${LOST[kind].what}: ${first}${more}`,
         why: LOST[kind].why,
         fix: kind === 'socket' || kind === 'fifo' ? 'nothing' : 'where it matters, restore as root',
       };
     });
+  return [...owners, ...others];
 }
 
 /** What a person must know of what was sent. */
-function reportProblems(report: SendReport, host: string, context: ArchiveContext): Problem[] {
+function reportProblems(
+  report: SendReport,
+  host: string,
+  manner: Manner,
+  context: ArchiveContext,
+): Problem[] {
   const { terminal } = context;
-  const problems = lostProblems(report, host);
+  const problems = lostProblems(report, host, manner);
   if (report.sealed.count > 0) {
-    terminal.err(
-      `sealed, and restored as they are:\n${names(report.sealed as CappedList<ByteText>, shownPath)}`,
-    );
+    terminal.err(`sealed, and restored as they are:\n${names(report.sealed, shownPath)}`);
     problems.push({
       rule: 'restore-sealed',
       severity: 'info',
@@ -239,7 +255,7 @@ async function toTar(
   const prepared = prepare(opened, paths, 'exact', 'any-folder');
   const { problems } = prepared;
   const report = await sendShown(prepared, context.out(), context);
-  problems.push(...reportProblems(report, opened.shown, context));
+  problems.push(...reportProblems(report, opened.shown, 'exact', context));
   context.terminal.err(summary(report, context.now().at - began, 'as tar', opened));
   return end(problems, context);
 }
@@ -300,7 +316,7 @@ async function toFolder(
     throw thrown;
   }
   const extracted = await extraction.finish();
-  problems.push(...reportProblems(report, opened.shown, context));
+  problems.push(...reportProblems(report, opened.shown, manner, context));
   if (!extracted.ok) problems.push(extractorProblem(extracted.said, opened.shown));
   terminal.err(summary(report, context.now().at - began, `to ${printable(folder, 4096)}`, opened));
   return end(problems, context);
