@@ -6,9 +6,12 @@ import { repositoryFolder } from './throwaway/base.ts';
 
 const repository = repositoryFolder();
 
+/** Every program: what none of them imports is not used. */
+const PROGRAMS = ['brinicle', 'snap', 'rotate', 'archive'].map((name) => `src/bin/${name}.ts`);
+
 describe('layers', () => {
-  test('bin → compile, io, model; io → model; compile → model; nothing imports bin', async () => {
-    const { files, imports } = await readImports('src/bin/brinicle.ts', repository);
+  test('bin → compile, stages, io, model; io → model and the ports of stages; nothing imports bin', async () => {
+    const { files, imports } = await readImports(PROGRAMS, repository);
     const own = files.filter((path) => path.startsWith('src/'));
     expect(own.filter((path) => path.endsWith('.ts'))).toEqual(
       sourceFiles(join(repository, 'src'), repository),
@@ -18,7 +21,7 @@ describe('layers', () => {
 
   test('a breach is seen, also where only a type is imported', async () => {
     const src = 'test/layers/breach/src';
-    const { files, imports } = await readImports(`${src}/bin/terminal.ts`, repository);
+    const { files, imports } = await readImports([`${src}/bin/terminal.ts`], repository);
     expect(files).toEqual(sourceFiles(join(repository, src), repository));
     expect(layerBreaches(imports, src)).toEqual([
       `${src}/compile/asks-a-clock.ts → node:perf_hooks`,

@@ -43,6 +43,7 @@ function addLs(program: Command, context: ArchiveContext, finish: Finish): void 
     )
     .argument('<host>', 'minion ID or account')
     .argument('[path]', 'folder or file of the host', '/')
+    .option('-l, --long', 'with mode, owner, size and time, as it is without this option')
     .option('-R, --recursive', 'all below it, with whole paths')
     .option('-1, --names-only', 'names alone')
     .option('--json', 'print a JSON list')

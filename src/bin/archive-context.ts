@@ -1,6 +1,8 @@
 import { archiveFolder } from '../io/archive-folder.ts';
 import { type ArchiveHold, holdArchive } from '../io/archive-lock.ts';
+import { becomeOwner, runAsOwner } from '../io/archive-owner.ts';
 import { bsdtar, streamSink } from '../io/bsdtar.ts';
+import { stepBack } from '../io/step-back.ts';
 import type { ArchiveReader } from '../model/archive/archive-reader.ts';
 import type { Extractor } from '../model/archive/extractor.ts';
 import type { ByteSink } from '../model/byte-sink.ts';
@@ -22,6 +24,12 @@ export interface ArchiveContext {
   openArchive: (folder: string) => ArchiveReader;
   hold: (archive: string, account: string, waiting: () => void) => ArchiveHold;
   extractor: Extractor;
+  /** Root becomes the archive's owner, so that what is written is the owner's. */
+  becomeOwner: (archive: string) => void;
+  /** Root runs the command as the archive's owner, who may still read everything; answers with its exit code. */
+  runAsOwner: (archive: string) => number | undefined;
+  /** Lets other programs go first. */
+  stepBack: () => void;
 }
 
 /** The world that this process runs in. */
@@ -40,5 +48,8 @@ export function processContext(terminal: Terminal): ArchiveContext {
     openArchive: archiveFolder,
     hold: holdArchive,
     extractor: bsdtar,
+    becomeOwner,
+    runAsOwner,
+    stepBack: () => stepBack(10, 'idle'),
   };
 }

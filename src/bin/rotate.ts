@@ -15,8 +15,8 @@ import { takeLock } from '../io/file-lock.ts';
 import { Inbox } from '../io/inbox.ts';
 import { type IngestUser, runIngest } from '../io/ingest-child.ts';
 import { readRotateConfig } from '../io/read-rotate-config.ts';
-import { serverClock } from '../io/server-clock.ts';
 import { isStatusDue } from '../io/status-due.ts';
+import { writeSystemLog } from '../io/system-log.ts';
 import { userNumbers } from '../io/user-numbers.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { type HostRow, ROTATE_CONFIG, type RotateConfig } from '../model/rotate-config.ts';
@@ -24,6 +24,7 @@ import { type BrokerPorts, type HostOutcome, rotateHosts } from '../rotate/broke
 import type { IngestEvent } from '../rotate/ports.ts';
 import { ingest } from './ingest.ts';
 import { bytesText } from './progress-bar.ts';
+import { serverClock } from './server-clock.ts';
 import { EXIT, jsonText, printProblems, processTerminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -96,7 +97,8 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
       utimesSync(houseFile(account), now, now);
     },
     hasStatus: (host) =>
-      existsSync(join(jail(host), 'status', 'state.json')) && !isStatusDue(join(config.archive, host.account)),
+      existsSync(join(jail(host), 'status', 'state.json')) &&
+      !isStatusDue(join(config.archive, host.account)),
   };
 }
 
@@ -140,6 +142,14 @@ function isBad({ events, fault }: HostOutcome): boolean {
     fault !== undefined ||
     events.some((event) => event.kind === 'refused' || (event.kind === 'version' && event.alarms.length > 0))
   );
+}
+
+/** Says what happened: for cron in the machine's log, and what somebody must look at on standard error as well. */
+function tell(outcome: HostOutcome, cron: boolean): void {
+  const lines = outcomeLines(outcome);
+  const isLogged = cron && writeSystemLog('brinicle-rotate', lines);
+  if (isLogged && !isBad(outcome)) return;
+  for (const line of lines) (isBad(outcome) ? terminal.err : terminal.out)(`${line}\n`);
 }
 
 function chosen(
@@ -222,8 +232,7 @@ async function rotateAll(
     availableParallelism(),
     (outcome) => {
       outcomes.push(outcome);
-      if (options.json === true) return;
-      for (const line of outcomeLines(outcome)) (isBad(outcome) ? terminal.err : terminal.out)(`${line}\n`);
+      if (options.json !== true) tell(outcome, options.cron === true);
     },
   );
   if (options.dryRun !== true) clock.remember();
@@ -250,7 +259,7 @@ async function main(args: readonly string[]): Promise<number> {
     .argument('[hosts...]', 'minion IDs or accounts; all when left out')
     .option('--config <file>', 'the configuration that the states write', ROTATE_CONFIG)
     .option('--state <folder>', 'what is remembered between runs', '/var/lib/brinicle/rotate')
-    .option('--cron', 'say nothing when another run is under way')
+    .option('--cron', 'put what happened into the log, and say nothing when another run is under way')
     .option('--keep-house', 'prune, sweep and compress now, and not once a day')
     .option('--dry-run', 'say what would be removed, take in nothing, and change nothing')
     .option('--json', 'print what was done as JSON')

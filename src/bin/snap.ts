@@ -11,6 +11,7 @@ import { runHook } from '../io/run-hook.ts';
 import { openDropBox } from '../io/sftp-drop-box.ts';
 import { stepBack } from '../io/step-back.ts';
 import { systemClock } from '../io/system-clock.ts';
+import { writeSystemLog } from '../io/system-log.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { type Hook, SNAP_CONFIG, type SnapConfig } from '../model/snap-config.ts';
 import { discardingBox } from '../push/discarding-box.ts';
@@ -94,7 +95,7 @@ function summary(result: PushResult, seconds: number): string {
   const { changed, entries, set, removed, sent, warnings } = result;
   const what = changed ? `${set} set, ${removed} removed` : 'nothing changed';
   const warned = warnings.count === 0 ? '' : `, ${warnings.count} warnings`;
-  return `pushed ${entries} entries: ${what}, ${bytesText(sent)} sent in ${secondsText(seconds)}${warned}\n`;
+  return `pushed ${entries} entries: ${what}, ${bytesText(sent)} sent in ${secondsText(seconds)}${warned}`;
 }
 
 function showProgress(options: Options): { progress(progress: PushProgress): void; end(): void } {
@@ -210,17 +211,25 @@ async function pushAndTell(config: SnapConfig, options: Options): Promise<number
   try {
     const result = await pushWithRetries(wishOf(config, options), config.retries, ports);
     ports.end();
-    if (options.json === true) terminal.out(jsonText(result));
-    else {
-      for (const warning of result.warnings.first) terminal.err(`warning: ${printable(warning, 1000)}\n`);
-      terminal.out(summary(result, systemClock.now() - began));
-    }
+    tell(result, systemClock.now() - began, options);
     return EXIT.fine;
   } catch (thrown) {
     ports.end();
     if (thrown instanceof DropBoxFault) return failed(pushProblem(thrown));
     throw thrown;
   }
+}
+
+/** The result: for cron one line in the machine's log, since a mail thrice a day is read by nobody. */
+function tell(result: PushResult, seconds: number, options: Options): void {
+  if (options.json === true) {
+    terminal.out(jsonText(result));
+    return;
+  }
+  const line = summary(result, seconds);
+  if (options.cron === true && writeSystemLog('brinicle-snap', [line])) return;
+  for (const warning of result.warnings.first) terminal.err(`warning: ${printable(warning, 1000)}\n`);
+  terminal.out(`${line}\n`);
 }
 
 async function run(options: Options): Promise<number> {
@@ -255,7 +264,7 @@ async function main(args: readonly string[]): Promise<number> {
     .exitOverride()
     .option('--config <file>', 'the configuration that the states write', SNAP_CONFIG)
     .option('--state <folder>', 'what is remembered between runs', '/var/lib/brinicle/snap')
-    .option('--cron', "wait for this host's own second of the minute, and print one line")
+    .option('--cron', "wait for this host's own second of the minute, and put one line into the log")
     .option('--dry-run', 'say what would be pushed, and send nothing')
     .option('--rehash', 'read every file, even those whose times have not changed')
     .option('--full', 'send all contents')

@@ -17,8 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { STATUS_FORMAT, type Status } from '../model/status.ts';
-import type { InboxItem, InboxStep, TakenFile } from '../rotate/plan-inbox.ts';
-import type { ReportedState } from '../rotate/ports.ts';
+import type { InboxItem, InboxStep, ReportedState, TakenFile } from '../rotate/ports.ts';
 import { isErrno } from './errno.ts';
 
 /** Most names of an inbox that one run looks at; what is beyond waits for the next. */

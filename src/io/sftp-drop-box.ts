@@ -12,8 +12,11 @@ const PIECE = 255 * 1024;
 /** Pieces under way at once. */
 const WINDOW = 32;
 
-/** Seconds without any answer after which the connection is given up. */
+/** Seconds without any sign of the server after which the connection is given up. */
 const SILENCE = 60;
+
+/** Seconds that one answer may take: the server may be alive and its disk not. */
+const PATIENCE = 300;
 
 /** Where and as whom to push. */
 export interface DropBoxAddress {
@@ -37,11 +40,6 @@ interface Connection {
   lost: Promise<never>;
 }
 
-const busy = (message: string): boolean =>
-  /ECONNRESET|ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|EPIPE|before handshake|Timed out|closed|No response|Channel open failure|Not allowed at this time/i.test(
-    message,
-  );
-
 function connectionFault(message: string, at: DropBoxAddress): DropBoxFault {
   const where = `${at.account}@${at.address}:${at.port}`;
   if (/All configured authentication methods failed/.test(message)) {
@@ -53,7 +51,7 @@ function connectionFault(message: string, at: DropBoxAddress): DropBoxFault {
   }
   return new DropBoxFault(
     `${where}: ${message}`,
-    busy(message) ? 'passing' : 'final',
+    'passing',
     'see whether sshd of the backup server runs and lets this host in',
   );
 }
@@ -247,8 +245,26 @@ class SftpDropBox implements DropBox {
   }
 
   /** Waits for something, but no longer than the connection lasts. */
-  orLost<T>(waited: Promise<T>): Promise<T> {
-    return Promise.race([waited, this.#lost]);
+  async orLost<T>(waited: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new DropBoxFault(
+              `the backup server has not answered for ${PATIENCE} s`,
+              'passing',
+              'see whether its disks answer',
+            ),
+          ),
+        PATIENCE * 1000,
+      );
+    });
+    try {
+      return await Promise.race([waited, this.#lost, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Makes a call whose answer is nothing but whether it went well. */

@@ -79,6 +79,10 @@ export const RULES = {
   'restore-sealed': 'restored files that only the private key opens',
   'terminal-binary': 'bytes that must not go to a terminal',
   'too-many': 'more than can be held in memory',
+  // Looking after an archive.
+  'archive-busy': 'another program works on the archive of a host',
+  'archive-unwritable': 'the archive or a part of it cannot be changed',
+  'import-refused': 'an rsnapshot root cannot become versions',
 } as const;
 
 /** The name of a rule in {@link RULES}. */

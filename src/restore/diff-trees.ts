@@ -144,8 +144,8 @@ function remember(paths: Map<string, ByteText[]>, entry: Entry): boolean {
   return true;
 }
 
-/** Finds files that have another path and the same content. */
-export function findMoves(before: TextSource, after: TextSource): Moves {
+/** Finds files that have another path and the same content, where no more than `most` files came and went. */
+export function findMoves(before: TextSource, after: TextSource, most = MOST_LOOKED_AT): Moves {
   const removed = new Map<string, ByteText[]>();
   const added = new Map<string, ByteText[]>();
   let looked = 0;
@@ -153,7 +153,7 @@ export function findMoves(before: TextSource, after: TextSource): Moves {
     if (pair.before !== undefined && pair.after !== undefined) continue;
     const entry = pair.before ?? pair.after;
     if (remember(pair.before === undefined ? added : removed, entry)) looked++;
-    if (looked > MOST_LOOKED_AT) return { from: new Map(), gone: new Set(), unknown: true };
+    if (looked > most) return { from: new Map(), gone: new Set(), unknown: true };
   }
   const from = new Map<ByteText, ByteText>();
   for (const [object, paths] of added) {

@@ -3,5 +3,5 @@
  * were cut from, so a few paths of each piece would keep all of it in memory.
  */
 export function kept<Value>(value: Value): Value {
-  return value;
+  return JSON.parse(JSON.stringify(value));
 }

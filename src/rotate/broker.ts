@@ -1,7 +1,7 @@
 import type { IngestOrder } from '../model/ingest-job.ts';
 import type { HostRow, RotateConfig } from '../model/rotate-config.ts';
-import { type InboxItem, type InboxStep, ingestOrder, planInbox, type TakenFile } from './plan-inbox.ts';
-import type { IngestEvent, ReportedState } from './ports.ts';
+import { ingestOrder, planInbox } from './plan-inbox.ts';
+import type { InboxItem, InboxStep, IngestEvent, ReportedState, TakenFile } from './ports.ts';
 
 /** A file that was opened for an ingest. */
 export interface OpenedTaken extends TakenFile {

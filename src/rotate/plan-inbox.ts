@@ -1,18 +1,5 @@
 import { readInboxName } from '../model/pack/names.ts';
-
-/** What lies in an inbox. Names are bytes, one character for each. */
-export interface InboxItem {
-  name: string;
-  /** Unix seconds of the last write, by the server's clock: a host cannot set it. */
-  writtenAt: number;
-}
-
-/** What is to become of something in an inbox. */
-export interface InboxStep {
-  name: string;
-  does: 'take' | 'leave' | 'remove';
-  why: string;
-}
+import type { InboxItem, InboxStep, TakenFile } from './ports.ts';
 
 /** Seconds after which a part that nobody writes any more is removed. */
 export const OLD_PART = 2 * 86_400;
@@ -33,12 +20,6 @@ export function planInbox(items: readonly InboxItem[], taken: ReadonlySet<string
     if (taken.has(name)) return { name, does: 'leave', why: 'one of this name is still to be dealt with' };
     return { name, does: 'take', why: 'is whole' };
   });
-}
-
-/** A file that was taken out of an inbox. */
-export interface TakenFile {
-  name: string;
-  writtenAt: number;
 }
 
 /**

@@ -123,6 +123,19 @@ export interface HostArchive {
   wasSeen(push: string): boolean;
 }
 
+/** What a look at an object of the pool found. */
+export type ObjectLook = { kind: 'right' } | { kind: 'gone' } | { kind: 'damaged'; why: string };
+
+/** The pool of a host, for whoever checks it. */
+export interface PoolPort {
+  /** Names of all objects. */
+  objects(): Iterable<string>;
+  /** Reads an object to its end, which must have the content of its name. `read` is told of bytes on the way. */
+  look(object: string, read: (bytes: number) => void): ObjectLook;
+  /** Moves an object out of the pool, to be looked at. */
+  setAside(object: string): void;
+}
+
 /** A file of the inbox that was opened by the broker and is read once. */
 export interface OpenPack {
   name: string;
@@ -159,4 +172,34 @@ export interface ReportedState {
   fullWanted: boolean;
   held: string | null;
   room: { bytes: number; objects: number };
+}
+
+/** What lies in an inbox. Names are bytes, one character for each. */
+export interface InboxItem {
+  name: string;
+  /** Unix seconds of the last write, by the server's clock: a host cannot set it. */
+  writtenAt: number;
+}
+
+/** What is to become of something in an inbox. */
+export interface InboxStep {
+  name: string;
+  does: 'take' | 'leave' | 'remove';
+  why: string;
+}
+
+/** A file that was taken out of an inbox. */
+export interface TakenFile {
+  name: string;
+  writtenAt: number;
+}
+
+/** What a run of rotate reads off the clocks. */
+export interface ClockReading {
+  /** Unix seconds of the wall clock. */
+  now: number;
+  /** Seconds since boot. */
+  uptime: number;
+  /** Changes with every boot. */
+  bootId: string;
 }

@@ -29,10 +29,10 @@ const typesToo: Plugin = {
   },
 };
 
-/** The imports of a program, from esbuild's metafile. */
-export async function readImports(entry: string, repository: string): Promise<ImportGraph> {
+/** The imports of some programs, from esbuild's metafile. */
+export async function readImports(entries: readonly string[], repository: string): Promise<ImportGraph> {
   const { metafile } = await build({
-    entryPoints: [entry],
+    entryPoints: [...entries],
     absWorkingDir: repository,
     bundle: true,
     write: false,

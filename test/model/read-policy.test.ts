@@ -46,7 +46,7 @@ describe('brinicle.yaml', () => {
         pack_size: 1_073_741_824,
         blocks_above: 67_108_864,
         bandwidth: null,
-        nice: 10,
+        nice: 19,
         ionice: 'idle',
         retries: 5,
       },

@@ -85,7 +85,6 @@ describe('a manifest of 300,000 entries, packed and not', () => {
       expect(ran.status).toBe(0);
       expect(ran.stdout.length).toBeGreaterThan(10_000);
       const kilobytes = Number(/peak (\d+)$/.exec(ran.stderr)?.[1]);
-      if (process.env['SHOW']) console.log(_name, kilobytes / 1024);
       expect(kilobytes / 1024).toBeLessThan(MOST_MEGABYTES);
     },
     60_000,

@@ -60,6 +60,7 @@ function snapConfigOf(
   const server = { address: policy.server.address ?? policy.server.name, port: policy.server.port };
   const key = pushKeyPath(policy);
   const recipients = [...sealRecipients];
+  const ownFolders = [policy.server.jails, policy.server.archive];
   return (minionId, account, rule) => ({
     format: SNAP_CONFIG_FORMAT,
     account,
@@ -67,7 +68,8 @@ function snapConfigOf(
     known_hosts: KNOWN_HOSTS,
     key,
     include: rule.include,
-    exclude: rule.exclude,
+    // The backup server may be backed up like any host, but never its own backups.
+    exclude: minionId === policy.server.name ? [...rule.exclude, ...ownFolders] : rule.exclude,
     one_file_system: rule.one_file_system,
     // Who seals nothing needs no recipient: of a large fleet they would be most of the output.
     seal: { recipients: rule.seal.length === 0 ? [] : recipients, patterns: rule.seal },

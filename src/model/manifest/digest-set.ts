@@ -1,4 +1,6 @@
-/** 52 bits of a SHA-256 in hex, which a number holds exactly; never 0, which marks a free slot. */
+import { NumberSet } from '../number-set.ts';
+
+/** 52 bits of a SHA-256 in hex, which a number holds exactly; never 0. */
 function keyOf(object: string): number {
   return Number.parseInt(object.slice(0, 13), 16) + 1;
 }
@@ -8,35 +10,19 @@ function keyOf(object: string): number {
  * yes wrongly, once in 2^52 for each pair, and never no.
  */
 export class DigestSet {
-  #table = new Float64Array(1024);
-  #count = 0;
+  readonly #keys = new NumberSet();
 
   get size(): number {
-    return this.#count;
+    return this.#keys.size;
   }
 
   has(object: string): boolean {
-    const key = keyOf(object);
-    return this.#table[this.#slot(key)] === key;
+    return this.#keys.has(keyOf(object));
   }
 
-  add(object: string): void {
-    if (this.#count * 2 >= this.#table.length) {
-      const old = this.#table;
-      this.#table = new Float64Array(old.length * 2);
-      for (const key of old) if (key !== 0) this.#table[this.#slot(key)] = key;
-    }
-    const key = keyOf(object);
-    const slot = this.#slot(key);
-    if (this.#table[slot] === 0) this.#count++;
-    this.#table[slot] = key;
-  }
-
-  #slot(key: number): number {
-    const mask = this.#table.length - 1;
-    let slot = (key % 0x7fffffff) & mask;
-    while (this.#table[slot] !== 0 && this.#table[slot] !== key) slot = (slot + 1) & mask;
-    return slot;
+  /** Adds an object; false when it was there. */
+  add(object: string): boolean {
+    return this.#keys.add(keyOf(object));
   }
 }
 

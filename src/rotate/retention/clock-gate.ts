@@ -1,15 +1,6 @@
+import type { ClockReading } from '../ports.ts';
 import { counted } from './retention-rule.ts';
 import { DAY } from './utc-calendar.ts';
-
-/** What a run of rotate reads off the clocks. */
-export interface ClockReading {
-  /** Unix seconds of the wall clock. */
-  now: number;
-  /** Seconds since boot. */
-  uptime: number;
-  /** Changes with every boot. */
-  bootId: string;
-}
 
 /** Whether versions may be removed in this run; if not, why, and what a person can do. */
 export type PruneVerdict = { prune: true } | { prune: false; why: string; fix: string };

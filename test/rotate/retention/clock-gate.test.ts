@@ -1,10 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  type ClockReading,
-  clockGate,
-  rememberReading,
-  trustedNow,
-} from '../../../src/rotate/retention/clock-gate.ts';
+import type { ClockReading } from '../../../src/rotate/ports.ts';
+import { clockGate, rememberReading, trustedNow } from '../../../src/rotate/retention/clock-gate.ts';
 import { DAY, time } from './sample-history.ts';
 
 const HOUR = 3600;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KnownVersion, RetentionPolicy } from '../../../src/rotate/retention/known-version.ts';
-import { mostVersionsKept } from '../../../src/rotate/retention/most-versions.ts';
 import { planRetention } from '../../../src/rotate/retention/plan-retention.ts';
+import { mostVersionsKept } from './most-versions.ts';
 import { calm, DAY, kept, POLICY, time } from './sample-history.ts';
 
 /** 24 versions a day for 1,000 days, as late as can be on each day but the last, and as early on that. */

@@ -1,9 +1,5 @@
-import {
-  type ClockReading,
-  clockGate,
-  rememberReading,
-  trustedNow,
-} from '../../../src/rotate/retention/clock-gate.ts';
+import type { ClockReading } from '../../../src/rotate/ports.ts';
+import { clockGate, rememberReading, trustedNow } from '../../../src/rotate/retention/clock-gate.ts';
 import type {
   Circumstances,
   IceStanding,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KnownVersion } from '../../../src/rotate/retention/known-version.ts';
-import { mostVersionsKept } from '../../../src/rotate/retention/most-versions.ts';
 import { planRetention } from '../../../src/rotate/retention/plan-retention.ts';
+import { mostVersionsKept } from './most-versions.ts';
 import { RandomNumbers } from './random-numbers.ts';
 import { DAY, POLICY, time } from './sample-history.ts';
 import { SimulatedHost, type SimulatedRun } from './simulated-host.ts';

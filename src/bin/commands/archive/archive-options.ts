@@ -71,7 +71,8 @@ export function refuseManifest(host: string, version: string, fault: string): ne
   );
 }
 
-function problemOf(thrown: unknown): Problem {
+/** What a person is told of what ended a command; what no person can mend is thrown on. */
+export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Refused) return thrown.problem;
   if (thrown instanceof ArchiveFault)
     return error(

@@ -120,7 +120,7 @@ export async function diffCommand(
     const { terminal } = context;
     const before = pickVersion(host, from, context);
     const after = pickVersion(host, to, context);
-    const moves = withBoth(before, after, findMoves);
+    const moves = withBoth(before, after, (one, other) => findMoves(one, other));
     if (moves.unknown) terminal.err('too much changed to look for moved files\n');
     const list = options.json === true ? new JsonList(terminal) : undefined;
     const tally = new Tally();

@@ -1,4 +1,4 @@
-import type { RetentionPolicy } from './known-version.ts';
+import type { RetentionPolicy } from '../../../src/rotate/retention/known-version.ts';
 
 /** Versions that one host may make in a UTC day; what is beyond waits. */
 export const VERSIONS_A_DAY = 24;

@@ -1,0 +1,35 @@
+/** A set of whole numbers above 0 in a flat table, of 16 to 32 bytes a number. */
+export class NumberSet {
+  #table = new Float64Array(1024);
+  #count = 0;
+
+  get size(): number {
+    return this.#count;
+  }
+
+  has(number: number): boolean {
+    return this.#table[this.#slot(number)] === number;
+  }
+
+  /** Adds a number; false when it was there. */
+  add(number: number): boolean {
+    if (this.#count * 2 >= this.#table.length) {
+      const old = this.#table;
+      this.#table = new Float64Array(old.length * 2);
+      for (const one of old) if (one !== 0) this.#table[this.#slot(one)] = one;
+    }
+    const slot = this.#slot(number);
+    const isNew = this.#table[slot] === 0;
+    if (isNew) this.#count++;
+    this.#table[slot] = number;
+    return isNew;
+  }
+
+  /** Where a number is, or belongs: 0 marks a free slot. */
+  #slot(number: number): number {
+    const mask = this.#table.length - 1;
+    let slot = (number % 0x7fffffff) & mask;
+    while (this.#table[slot] !== 0 && this.#table[slot] !== number) slot = (slot + 1) & mask;
+    return slot;
+  }
+}
