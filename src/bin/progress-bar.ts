@@ -1,14 +1,4 @@
-/** Bytes for people: three digits that count. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
-}
+import { byteSize } from '../report/figures.ts';
 
 /** A time for people, from seconds. */
 export function secondsText(seconds: number): string {
@@ -39,7 +29,7 @@ export class ProgressBar {
     if (now - this.#shown < 0.2) return;
     this.#shown = now;
     const seconds = Math.max(0.001, now - this.#began);
-    const rate = `${bytesText(bytes)}, ${bytesText(bytes / seconds)}/s`;
+    const rate = `${byteSize(bytes)}, ${byteSize(bytes / seconds)}/s`;
     if (total <= 0) {
       this.#line(`${rate}, ${more}`);
       return;

@@ -14,16 +14,16 @@ import { Command, CommanderError } from 'commander';
 import { takeLock } from '../io/file-lock.ts';
 import { Inbox } from '../io/inbox.ts';
 import { type IngestUser, runIngest } from '../io/ingest-child.ts';
-import { readRotateConfig } from '../io/read-rotate-config.ts';
+import { readHostTable, readServerConfig } from '../io/server-config.ts';
 import { isStatusDue } from '../io/status-due.ts';
 import { writeSystemLog } from '../io/system-log.ts';
 import { userNumbers } from '../io/user-numbers.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
 import { type HostRow, ROTATE_CONFIG, type RotateConfig } from '../model/rotate-config.ts';
+import { byteSize } from '../report/figures.ts';
 import { type BrokerPorts, type HostOutcome, rotateHosts } from '../rotate/broker.ts';
 import type { IngestEvent } from '../rotate/ports.ts';
 import { ingest } from './ingest.ts';
-import { bytesText } from './progress-bar.ts';
 import { serverClock } from './server-clock.ts';
 import { EXIT, jsonText, printProblems, processTerminal } from './terminal.ts';
 import { VERSION } from './version.ts';
@@ -115,7 +115,7 @@ function eventLines(event: IngestEvent, account: string): string[] {
   switch (event.kind) {
     case 'version':
       return [
-        `version ${printable(event.name)}: ${event.entries} entries, ${bytesText(event.stored)} new`,
+        `version ${printable(event.name)}: ${event.entries} entries, ${byteSize(event.stored)} new`,
         ...event.alarms.map((alarm) => `ALARM in ${printable(event.name)}: ${printable(alarm, 500)}`),
         ...(event.alarms.length === 0
           ? []
@@ -166,11 +166,23 @@ function chosen(
   return { hosts: found };
 }
 
+function configProblem(file: string, fault: string): Problem {
+  return error(
+    'program-config',
+    { at: { file } },
+    printable(fault),
+    'it says where the archive lies and whose pushes are taken',
+    'apply the states of Brinicle on the backup server: they write it',
+  );
+}
+
 async function rotate(names: readonly string[], options: Options): Promise<number> {
-  const read = readRotateConfig(options.config);
-  if ('problem' in read) return failed(read.problem);
+  const read = readServerConfig(options.config);
+  if ('fault' in read) return failed(configProblem(options.config, read.fault));
   const { config } = read;
-  const hosts = chosen(read.hosts, names);
+  const table = readHostTable(config.hosts);
+  if ('fault' in table) return failed(configProblem(config.hosts, table.fault));
+  const hosts = chosen(table.hosts, names);
   if ('unknown' in hosts)
     return failed(
       error(

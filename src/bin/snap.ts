@@ -2,24 +2,25 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { readConfigFile } from '../io/config-file.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { diskTree } from '../io/host-tree.ts';
 import { mountsWithFiles } from '../io/mounts.ts';
 import { DiskPushState } from '../io/push-state.ts';
-import { readSnapConfig } from '../io/read-snap-config.ts';
 import { runHook } from '../io/run-hook.ts';
 import { openDropBox } from '../io/sftp-drop-box.ts';
 import { stepBack } from '../io/step-back.ts';
 import { systemClock } from '../io/system-clock.ts';
 import { writeSystemLog } from '../io/system-log.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
-import { type Hook, SNAP_CONFIG, type SnapConfig } from '../model/snap-config.ts';
+import { type Hook, SNAP_CONFIG, type SnapConfig, snapConfigSchema } from '../model/snap-config.ts';
 import { discardingBox } from '../push/discarding-box.ts';
 import { Pace } from '../push/pace.ts';
 import { type DropBox, DropBoxFault, type Sealer } from '../push/ports.ts';
 import { type PushWish, pushWithRetries, type SessionPorts } from '../push/push-session.ts';
 import { type PushProgress, type PushResult, runPush } from '../push/run-push.ts';
-import { bytesText, ProgressBar, secondsText } from './progress-bar.ts';
+import { byteSize } from '../report/figures.ts';
+import { ProgressBar, secondsText } from './progress-bar.ts';
 import { EXIT, jsonText, printProblems, processTerminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -95,7 +96,7 @@ function summary(result: PushResult, seconds: number): string {
   const { changed, entries, set, removed, sent, warnings } = result;
   const what = changed ? `${set} set, ${removed} removed` : 'nothing changed';
   const warned = warnings.count === 0 ? '' : `, ${warnings.count} warnings`;
-  return `pushed ${entries} entries: ${what}, ${bytesText(sent)} sent in ${secondsText(seconds)}${warned}`;
+  return `pushed ${entries} entries: ${what}, ${byteSize(sent)} sent in ${secondsText(seconds)}${warned}`;
 }
 
 function showProgress(options: Options): { progress(progress: PushProgress): void; end(): void } {
@@ -178,7 +179,7 @@ async function dryRun(config: SnapConfig, options: Options): Promise<number> {
     else {
       const from = base === null ? 'everything' : 'what changed since the last push';
       terminal.out(
-        `would push ${from}: ${result.entries} entries, ${result.set} set, ${result.removed} removed, ${bytesText(result.sent)} sent\n`,
+        `would push ${from}: ${result.entries} entries, ${result.set} set, ${result.removed} removed, ${byteSize(result.sent)} sent\n`,
       );
       for (const warning of result.warnings.first) terminal.err(`warning: ${printable(warning, 1000)}\n`);
     }
@@ -233,9 +234,18 @@ function tell(result: PushResult, seconds: number, options: Options): void {
 }
 
 async function run(options: Options): Promise<number> {
-  const read = readSnapConfig(options.config);
-  if ('problem' in read) return failed(read.problem);
-  const { config } = read;
+  const read = readConfigFile(options.config, snapConfigSchema);
+  if ('fault' in read)
+    return failed(
+      error(
+        'program-config',
+        { at: { file: options.config } },
+        printable(read.fault),
+        'it says what is pushed, and where to',
+        'apply the states of Brinicle here: they write it',
+      ),
+    );
+  const config = read.value;
   if (options.dryRun === true) return dryRun(config, options);
   mkdirSync(options.state, { recursive: true, mode: 0o700 });
   const lock = takeLock(join(options.state, 'lock'));

@@ -16,6 +16,12 @@ export interface Terminal {
   colour: boolean;
 }
 
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (thrown: NodeJS.ErrnoException) => {
+    // A reader who went away, as `| head` does, must not end a push or a compile in the middle.
+    if (thrown.code !== 'EPIPE') throw thrown;
+  });
+
 /** The terminal that the program was started on. */
 export const processTerminal: Terminal = {
   out: (text) => process.stdout.write(text),

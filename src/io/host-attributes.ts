@@ -17,8 +17,7 @@ export function readAttributes(text: string): Map<ByteText, Attribute[]> {
   for (const line of text.split('\n')) {
     if (line.startsWith('# file: ')) {
       current = [];
-      const path = plainName(line.slice(8));
-      found.set(path === '/' ? '.' : `.${path}`, current);
+      found.set(plainName(line.slice(8)), current);
       continue;
     }
     const at = line.indexOf('=0s');
@@ -34,11 +33,15 @@ export function readAttributes(text: string): Map<ByteText, Attribute[]> {
   return found;
 }
 
-/** Extended attributes and POSIX ACLs of some paths, by getfattr, since Node has no call for them. */
-export function hostAttributes(paths: readonly ByteText[]): Promise<AttributesRead> {
+/**
+ * Extended attributes and POSIX ACLs of some paths, by getfattr, since Node has no call for them.
+ *
+ * @param root the folder that is the root of the tree
+ */
+export function hostAttributes(paths: readonly ByteText[], root = '/'): Promise<AttributesRead> {
   return new Promise((resolve) => {
     const child = spawn('xargs', GETFATTR, {
-      cwd: '/',
+      cwd: root,
       env: { ...process.env, LC_ALL: 'C' },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -56,8 +59,6 @@ export function hostAttributes(paths: readonly ByteText[]): Promise<AttributesRe
       const lacks = code === 126 || code === 127;
       resolve(lacks ? { of, fault: 'getfattr cannot be run (package attr)' } : { of });
     });
-    child.stdin.end(
-      Buffer.from(paths.map((path) => `${path === '.' ? '/' : path.slice(1)}\0`).join(''), 'latin1'),
-    );
+    child.stdin.end(Buffer.from(paths.map((path) => `${path}\0`).join(''), 'latin1'));
   });
 }

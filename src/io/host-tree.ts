@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import type { ByteText, Moment } from '../model/manifest/entry.ts';
 import { type PathMatcher, pathMatcher } from '../model/path-patterns.ts';
-import type { Found, OpenFile, Walk, WalkScope, WalkTroubles } from '../push/ports.ts';
+import type { FileStatus, Found, OpenFile, Walk, WalkScope, WalkTroubles } from '../push/ports.ts';
 import { faultText, isErrno } from './errno.ts';
 import { hostAttributes } from './host-attributes.ts';
 import { hostNames } from './host-names.ts';
@@ -92,6 +92,7 @@ class DiskWalk implements Walk {
   readonly #oneFileSystem: boolean;
   readonly #troubles: WalkTroubles;
   readonly #includes: IncludeNode;
+  readonly #root: string;
   readonly #frames: Frame[] = [];
   #begun = false;
   /** The folder that was given out last, to be entered next. */
@@ -102,12 +103,13 @@ class DiskWalk implements Walk {
     this.#oneFileSystem = scope.oneFileSystem;
     this.#troubles = troubles;
     this.#includes = includeTree(scope.include);
+    this.#root = scope.root ?? '/';
   }
 
   next(): Found | undefined {
     if (!this.#begun) {
       this.#begun = true;
-      process.chdir('/');
+      process.chdir(this.#root);
       const found = { path: '.', name: '.', stat: lstatSync('.') };
       const inside = this.#includes.included;
       this.#entering = { found, node: this.#includes, inside, device: found.stat.dev };
@@ -207,7 +209,7 @@ class DiskWalk implements Walk {
   }
 
   #standAt(frame: Frame | undefined): void {
-    process.chdir(frame === undefined ? '/' : `/proc/self/fd/${frame.descriptor}`);
+    process.chdir(frame === undefined ? this.#root : `/proc/self/fd/${frame.descriptor}`);
   }
 
   time(found: Found): Moment | undefined {
@@ -262,7 +264,7 @@ class DiskFile implements OpenFile {
   readonly #descriptor: number;
   #seen: { ino: number; dev: number; size: number; mtimeMs: number; ctimeMs: number };
 
-  constructor(descriptor: number, found: Stats) {
+  constructor(descriptor: number, found: FileStatus) {
     this.#descriptor = descriptor;
     this.#seen = found;
   }
@@ -305,6 +307,6 @@ class DiskFile implements OpenFile {
 /** The files of the machine that the program runs on. */
 export const diskTree = {
   walk: (scope: WalkScope, troubles: WalkTroubles): Walk => new DiskWalk(scope, troubles),
-  attributes: hostAttributes,
+  attributes: (paths: readonly ByteText[]) => hostAttributes(paths),
   ...hostNames,
 };

@@ -1,7 +1,27 @@
-import type { Stats } from 'node:fs';
 import type { Attribute, ByteText, Moment } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import type { BlockDigests } from '../model/pack/block-digests.ts';
+
+/** What lstat tells of a path, as Node has it. */
+export interface FileStatus {
+  dev: number;
+  ino: number;
+  mode: number;
+  nlink: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  size: number;
+  /** Milliseconds since 1970. */
+  mtimeMs: number;
+  ctimeMs: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+  isFIFO(): boolean;
+  isSocket(): boolean;
+  isBlockDevice(): boolean;
+}
 
 /** What the walk met: a path of the tree, looked at without following a link. */
 export interface Found {
@@ -9,7 +29,7 @@ export interface Found {
   path: ByteText;
   /** Its name in the folder that the walk stands in. */
   name: ByteText;
-  stat: Stats;
+  stat: FileStatus;
 }
 
 /** What the walk could not go into, told while it is under way. */
@@ -54,6 +74,8 @@ export interface WalkScope {
   include: readonly string[];
   exclude: readonly string[];
   oneFileSystem: boolean;
+  /** The folder that is the root of the tree, as an absolute path; the machine's own root when left out. */
+  root?: string;
 }
 
 /** Attributes by path, in the order of their names. */

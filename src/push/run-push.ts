@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { deviceNumbers } from '../model/manifest/device-numbers.ts';
 import { objectOfRecord } from '../model/manifest/digest-set.ts';
 import type { ByteText, Entry, FileEntry } from '../model/manifest/entry.ts';
 import { parseEntry } from '../model/manifest/entry.ts';
@@ -469,16 +470,6 @@ const NO_TREE: Journal['tree'] = { bytes: 0, records: 0, sha256: createHash('sha
 
 function sizeOf({ stat }: Found): number {
   return stat.isFile() ? stat.size : 0;
-}
-
-/** Linux packs both numbers of a device into one (gnu_dev_makedev); mtree's `native` has them apart. */
-function deviceNumbers(rdev: number): { major: number; minor: number } {
-  const low = rdev % 2 ** 32;
-  const high = Math.floor(rdev / 2 ** 32);
-  return {
-    major: ((low >>> 8) & 0xfff) + ((high & 0xfffff000) >>> 0),
-    minor: (low & 0xff) + ((low >>> 12) & 0xfff00) + (high & 0xfff) * 2 ** 20,
-  };
 }
 
 const isReadFault = (thrown: unknown): thrown is Error & { code: string } =>

@@ -1,4 +1,4 @@
-import { type Entry, entryLines, MAX_LINE } from '../model/manifest/entry.ts';
+import { attributeFits, type Entry, entryLines } from '../model/manifest/entry.ts';
 import { removalLine } from '../model/manifest/merge.ts';
 import type { HostTree, Row, TreeWriter } from './ports.ts';
 
@@ -107,7 +107,7 @@ export class TreeQueue {
     const own = attributes.get(entry.path);
     if (own === undefined) return entryLines(entry);
     const fits = own.filter(({ name, value }) => {
-      const isShort = entry.path.length * 4 + name.length * 4 + value.length + 16 <= MAX_LINE;
+      const isShort = attributeFits(entry.path, { name, value });
       if (!isShort) this.#target.warn(entry.path, `its attribute ${name} is too long and is left out`);
       return isShort;
     });

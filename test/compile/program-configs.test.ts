@@ -77,6 +77,11 @@ describe('the pillar of a host holds the configuration of snap', () => {
     });
   });
 
+  test('with nobody to seal to, nothing is to be sealed', () => {
+    const none = compileFleet(sampleInputs(mine, { policy, sealRecipients: [] }));
+    expect(snapConfig('web1', none).seal).toEqual({ recipients: [], patterns: [] });
+  });
+
   test('hosts of one minute begin in seconds of their own', () => {
     expect(new Set(['db1', 'web1', 'web2'].map((minionId) => snapConfig(minionId).second)).size).toBe(3);
   });

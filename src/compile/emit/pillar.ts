@@ -71,8 +71,11 @@ function snapConfigOf(
     // The backup server may be backed up like any host, but never its own backups.
     exclude: minionId === policy.server.name ? [...rule.exclude, ...ownFolders] : rule.exclude,
     one_file_system: rule.one_file_system,
-    // Who seals nothing needs no recipient: of a large fleet they would be most of the output.
-    seal: { recipients: rule.seal.length === 0 ? [] : recipients, patterns: rule.seal },
+    // One means nothing without the other, and of a large fleet they would be most of the output.
+    seal:
+      recipients.length === 0 || rule.seal.length === 0
+        ? { recipients: [], patterns: [] }
+        : { recipients, patterns: rule.seal },
     hooks: rule.hooks,
     pack_bytes: push.pack_size,
     blocks_above: push.blocks_above,

@@ -112,10 +112,18 @@ export function entryLines(entry: Entry): string {
 /** Most bytes a line may have; libarchive stops at 65,536. */
 export const MAX_LINE = 65_000;
 
+/** Whether the line of an attribute is short enough to stand in a manifest. */
+export function attributeFits(path: ByteText, { name, value }: Attribute): boolean {
+  return path.length * 4 + name.length * 4 + value.length + 16 <= MAX_LINE;
+}
+
 const PATH = String.raw`(\.(?:\/[^\s/]+)*)`;
-const OWN = String.raw`mode=([0-7]{4}) uid=(\d{1,10}) gid=(\d{1,10})(?: uname=(\S{1,1024}))?(?: gname=(\S{1,1024}))? time=(-?\d{1,13})\.(\d{9})`;
+// Numbers have one spelling too: without zeros before them.
+const NUMBER = String.raw`(0|[1-9]\d{0,15})`;
+const SECONDS = String.raw`(0|-?[1-9]\d{0,12})`;
+const OWN = String.raw`mode=([0-7]{4}) uid=${NUMBER} gid=${NUMBER}(?: uname=(\S{1,1024}))?(?: gname=(\S{1,1024}))? time=${SECONDS}\.(\d{9})`;
 const MAIN = new RegExp(
-  `^${PATH} type=(?:(dir|fifo) ${OWN}|file ${OWN} nlink=1 size=(\\d{1,16}) contents=objects\\/([0-9a-f]{2})\\/([0-9a-f]{62})|link ${OWN} link=(\\S+)|(block|char) ${OWN} device=native,(\\d{1,10}),(\\d{1,10}))$`,
+  `^${PATH} type=(?:(dir|fifo) ${OWN}|file ${OWN} nlink=1 size=${NUMBER} contents=objects\\/([0-9a-f]{2})\\/([0-9a-f]{62})|link ${OWN} link=(\\S+)|(block|char) ${OWN} device=native,${NUMBER},${NUMBER})$`,
 );
 const SOCKET = new RegExp(`^#socket ${PATH} ${OWN}$`);
 const LINK = new RegExp(`^#link ${PATH} ${PATH}$`);

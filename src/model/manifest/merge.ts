@@ -88,7 +88,8 @@ class LinkTargets {
     if (!lines.startsWith('#link ')) return;
     const target = unspell(lines.slice(lines.lastIndexOf(' ') + 1, -1));
     if (comparePaths(target, path) >= 0) throw new EntryFault('a #link to what does not stand before it');
-    this.wanted.add(target);
+    // A text cut out of a piece would hold on to all of it.
+    this.wanted.add(Buffer.from(target, 'latin1').toString('latin1'));
   }
 }
 

@@ -1,8 +1,11 @@
-import { goesOn } from './entry.ts';
+import { EntryFault, goesOn } from './entry.ts';
 import { unspell } from './spelling.ts';
 
 /** The first line of every manifest: libarchive knows an mtree(5) file by it, and we the format's number. */
 export const MANIFEST_HEADER = '#mtree brinicle 1\n';
+
+/** Most bytes of a record, whose lines are many where a file has many attributes. */
+export const MAX_RECORD = 16 * 2 ** 20;
 
 const HASH = 0x23;
 
@@ -52,7 +55,10 @@ export class Records {
     return true;
   }
 
-  /** Goes to the next record; false at the end. A last line without a newline is given one. */
+  /**
+   * Goes to the next record; false at the end. A last line without a newline is given one. Throws {@link EntryFault}
+   * for a record that is larger than any real one, which must not fill the memory.
+   */
   advance(): boolean {
     let length = this.#lineLength(0);
     if (length === 0) {
@@ -84,6 +90,7 @@ export class Records {
       if (found >= 0) return found + 1 - this.#at - offset;
       searched = Math.max(offset, this.#text.length - this.#at);
       if (this.#ended) return 0;
+      if (searched > MAX_RECORD) throw new EntryFault('a record that is larger than any real one');
       this.#refill();
     }
   }
