@@ -11,6 +11,7 @@ import {
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { Inbox } from '../io/inbox.ts';
 import { type IngestUser, runIngest } from '../io/ingest-child.ts';
@@ -61,7 +62,7 @@ function failed(problem: Problem): number {
 function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, now: number): BrokerPorts {
   const jail = (host: HostRow): string => join(config.jails, host.account);
   const houseFile = (account: string): string => join(stateFolder, 'house', account);
-  const faultPoint = process.env['BRINICLE_FAULT_POINT'];
+  const wantedFault = process.env['BRINICLE_FAULT_POINT'];
   return {
     inbox: (host) => new Inbox({ folder: jail(host), uid: host.uid }),
     ingest: (order, files, tell) =>
@@ -76,8 +77,9 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
         order,
         files.map(({ descriptor }) => descriptor),
         tell,
-        faultPoint,
+        wantedFault,
       ),
+    step: faultPoint(),
     close: ({ descriptor }) => closeSync(descriptor),
     makeFolder: (account) => {
       const folder = join(config.archive, account);
@@ -289,7 +291,13 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 if (process.argv[2] === '--ingest') {
-  ingest();
+  try {
+    ingest();
+  } catch (thrown) {
+    // The broker tells people these words: no stack of ours, and no line of the bundle.
+    process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n`);
+    process.exitCode = 1;
+  }
 } else {
   process.umask(0o077);
   main(process.argv.slice(2)).then(

@@ -189,10 +189,11 @@ class DiskIncoming implements IncomingPush {
     const path = this.#at(`big-${number}`);
     this.#endWriting(number);
     rmSync(`${path}.done`, { force: true });
+    // What a run that died left of it may be written to by nobody.
+    rmSync(path, { force: true });
     if (base === null) writeFileSync(path, '', { mode: 0o600 });
     else {
       if (this.#archive.sizeOf(base) === undefined) return false;
-      rmSync(path, { force: true });
       // Where the file system can, the copy shares its blocks with the object and costs only what changes.
       copyFileSync(this.#archive.objectAt(base), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
       // The copy has the object's mode, which lets nobody write.
@@ -258,6 +259,11 @@ class DiskIncoming implements IncomingPush {
     const open = this.#bigs.get(number);
     if (open !== undefined) closeSync(open.descriptor);
     this.#bigs.delete(number);
+  }
+
+  beginDelta(): void {
+    this.deltaBytes = 0;
+    if (this.#delta !== undefined) ftruncateSync(this.#delta, 0);
   }
 
   addDelta(text: Uint8Array): void {
@@ -351,6 +357,20 @@ class DiskIncoming implements IncomingPush {
 
   get folder(): string {
     return this.#folder;
+  }
+
+  /** Removes objects that the tree does not name, as of a file that changed before the push was gone on with. */
+  dropAllBut(needed: DigestSet): void {
+    const objects = join(this.#folder, 'objects');
+    for (const first of namesOf(objects)) {
+      for (const rest of readdirSync(join(objects, first))) {
+        if (needed.has(first + rest)) continue;
+        const path = join(objects, first, rest);
+        this.stored = Math.max(0, this.stored - (sizeAt(path) ?? 0));
+        this.objects = Math.max(0, this.objects - 1);
+        rmSync(path);
+      }
+    }
   }
 
   close(): void {
@@ -522,11 +542,13 @@ export class DiskHostArchive implements HostArchive {
     incoming: IncomingPush,
     name: string,
     record: VersionRecord,
-    returned: readonly string[],
+    objects: { needed: DigestSet; returned: readonly string[] },
     step: (name: string) => void,
   ): { objects: number; bytes: number } {
     if (!(incoming instanceof DiskIncoming)) throw new Error('a push of another archive');
+    const { needed, returned } = objects;
     incoming.close();
+    incoming.dropAllBut(needed);
     syncFileSystem(incoming.folder);
     step('objects durable');
     const stored = this.#poolAll(incoming, step);
@@ -547,9 +569,14 @@ export class DiskHostArchive implements HostArchive {
     return stored;
   }
 
-  heal(incoming: IncomingPush, step: (name: string) => void): { objects: number; bytes: number } {
+  heal(
+    incoming: IncomingPush,
+    needed: DigestSet,
+    step: (name: string) => void,
+  ): { objects: number; bytes: number } {
     if (!(incoming instanceof DiskIncoming)) throw new Error('a push of another archive');
     incoming.close();
+    incoming.dropAllBut(needed);
     syncFileSystem(incoming.folder);
     const stored = this.#poolAll(incoming, step);
     syncFileSystem(incoming.folder);

@@ -86,8 +86,10 @@ export async function runIngest(
 ): Promise<Extract<IngestEvent, { kind: 'end' }>> {
   const { user, node, program } = how;
   const child = spawn(
-    'unshare',
+    'setpriv',
     [
+      // It must not go on with files that another broker gives to another ingest, when this broker is killed.
+      ...['--pdeathsig', 'KILL', '--', 'unshare'],
       ...[
         '--mount',
         '--net',
@@ -116,6 +118,7 @@ export async function runIngest(
   const [input, output, errors] = [child.stdin, child.stdout, child.stderr];
   if (input === null || output === null || errors === null) throw new IngestFault('it has no pipes');
   let complained = '';
+  if (faultPoint === '?') errors.pipe(process.stderr);
   errors.on('data', (piece: Buffer) => {
     if (complained.length < 4000) complained += piece.toString('utf8');
   });

@@ -1,5 +1,5 @@
 import type { IngestOrder } from '../model/ingest-job.ts';
-import type { HostRow, RotateConfig } from '../model/rotate-config.ts';
+import { type HostRow, limitsOf, type RotateConfig } from '../model/rotate-config.ts';
 import { ingestOrder, planInbox } from './plan-inbox.ts';
 import type { InboxItem, InboxStep, IngestEvent, ReportedState, TakenFile } from './ports.ts';
 
@@ -41,6 +41,8 @@ export interface BrokerPorts {
   houseKept(account: string): void;
   /** False where the host's status is not there, or is to be written anew. */
   hasStatus(host: HostRow): boolean;
+  /** Told at each point where a crash would leave something half done. */
+  step(name: string): void;
 }
 
 /** What one run goes by. */
@@ -79,7 +81,9 @@ class HostBroker {
   readonly #run: BrokerRun;
   readonly #ports: BrokerPorts;
   readonly #inbox: InboxPort;
-  readonly #events: IngestEvent[] = [];
+  readonly events: IngestEvent[] = [];
+  /** Files that an ingest was given in this run. */
+  readonly #given = new Set<string>();
 
   constructor(host: HostRow, run: BrokerRun, ports: BrokerPorts) {
     this.#host = host;
@@ -94,6 +98,7 @@ class HostBroker {
     if (isThere && !this.#run.dryRun) {
       const steps = planInbox(this.#inbox.items(), this.#inbox.takenNames(), now);
       this.#inbox.carryOut(steps);
+      this.#ports.step('inbox taken');
       this.#inbox.clearAside(now - config.keep_refused_days * DAY, MOST_ASIDE);
     }
     let house = this.#run.keepHouse || this.#ports.houseDue(this.#host.account);
@@ -101,15 +106,16 @@ class HostBroker {
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const files = isThere ? this.#openTaken() : [];
       if (files.length === 0 && !house && !(untold && round === 0)) break;
-      const before = this.#events.length;
+      const before = this.events.length;
       await this.#ingest(files, house);
       if (house && !this.#run.dryRun) this.#ports.houseKept(this.#host.account);
       house = false;
       // An ingest that frees nothing has nothing more to do with the same files.
-      const isDone = !this.#events.slice(before).some(({ kind }) => kind === 'freed' || kind === 'refused');
+      const isDone = !this.events.slice(before).some(({ kind }) => kind === 'freed' || kind === 'refused');
       if (isDone || this.#run.dryRun) break;
     }
-    return this.#events;
+    if (isThere && !this.#run.dryRun) this.#giveUp();
+    return this.events;
   }
 
   #openTaken(): OpenedTaken[] {
@@ -123,6 +129,17 @@ class HostBroker {
       .flatMap(({ name }) => this.#inbox.open(name) ?? []);
   }
 
+  /** Packs whose push was given up, or lost its first ones, would take room of the host's for ever. */
+  #giveUp(): void {
+    const waiting = new Set(this.events.flatMap((event) => (event.kind === 'waiting' ? [event.push] : [])));
+    const before = this.#run.now - this.#run.config.abandon_days * DAY;
+    for (const name of this.#given) {
+      const writtenAt = this.#inbox.writtenAt(name);
+      const isWaiting = waiting.has(name.slice(0, name.indexOf('.')));
+      if (writtenAt !== undefined && writtenAt < before && !isWaiting) this.#inbox.free(name);
+    }
+  }
+
   async #ingest(files: readonly OpenedTaken[], keepHouse: boolean): Promise<void> {
     const { config, now, noPrune, dryRun } = this.#run;
     const { account } = this.#host;
@@ -132,7 +149,7 @@ class HostBroker {
       account,
       now,
       noPrune,
-      limits: { ...config.limits, ...definedOf(this.#host.limits ?? {}) },
+      limits: limitsOf(config, this.#host),
       versionsADay: config.versions_a_day,
       abandonDays: config.abandon_days,
       staleDays: config.stale_days,
@@ -143,9 +160,12 @@ class HostBroker {
       files: files.map(({ name, bytes }) => ({ name, bytes })),
     };
     const given = new Set(files.map(({ name }) => name));
+    for (const name of given) this.#given.add(name);
     try {
       const { state } = await this.#ports.ingest(order, files, (event) => this.#heard(event, given));
+      this.#ports.step('ingest ended');
       if (!dryRun && this.#inbox.exists()) this.#inbox.writeStatus(state, now);
+      this.#ports.step('status written');
     } finally {
       for (const file of files) this.#ports.close(file);
     }
@@ -153,18 +173,18 @@ class HostBroker {
 
   /** What an ingest says is heard only about the files that it was given. */
   #heard(event: IngestEvent, given: ReadonlySet<string>): void {
-    this.#events.push(event);
+    this.events.push(event);
     if (this.#run.dryRun) return;
-    if (event.kind === 'freed' && given.has(event.name)) this.#inbox.free(event.name);
+    if (event.kind === 'freed' && given.has(event.name)) {
+      this.#inbox.free(event.name);
+      this.#ports.step('file freed');
+    }
     if (event.kind === 'refused') {
       for (const name of given) if (name.startsWith(`${event.push}.`)) this.#inbox.setAside(name);
+      this.#ports.step('files set aside');
       this.#inbox.explain(event.push, event.reason);
     }
   }
-}
-
-function definedOf(limits: NonNullable<HostRow['limits']>): Partial<IngestOrder['limits']> {
-  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
 /**
@@ -187,7 +207,8 @@ export async function rotateHosts(
         done({ host, events: await broker.run() });
       } catch (thrown) {
         if (!(thrown instanceof Error)) throw thrown;
-        done({ host, events: [], fault: thrown.message });
+        // What came before the fault has happened all the same.
+        done({ host, events: broker.events, fault: thrown.message });
       }
     }
   };

@@ -1,4 +1,5 @@
 import { isAlarmed, VERSION_FORMAT, type VersionRecord, versionName } from '../model/archive/version.ts';
+import { DigestSet } from '../model/manifest/digest-set.ts';
 import { type Entry, EntryFault, objectPath, pathOfLine } from '../model/manifest/entry.ts';
 import {
   checkLinkTargets,
@@ -88,12 +89,14 @@ class ChangeCounter {
 }
 
 /** Watches a merge: every object must be there, and what changed is counted. */
-class CommitWatcher implements MergeWatcher {
+export class CommitWatcher implements MergeWatcher {
   readonly #archive: HostArchive;
   readonly #push: IncomingPush;
   readonly changes: ChangeCounter;
   /** Objects that the pool had already, and that come into the tree again. */
-  readonly returned: string[] = [];
+  readonly returned = new DigestSet();
+  /** Objects that came with the push and that it needs. */
+  readonly #needed = new DigestSet();
   bytes: number;
 
   constructor(archive: HostArchive, push: IncomingPush, bytesBefore: number) {
@@ -107,8 +110,14 @@ class CommitWatcher implements MergeWatcher {
     const old = storedOf(before);
     const now = entry.kind === 'file' ? entry : undefined;
     this.bytes += (now?.size ?? 0) - (old?.size ?? 0);
-    if (now !== undefined && old?.object !== now.object) this.#needObject(now.object, now.size);
+    if (now !== undefined && (old?.object !== now.object || old.size !== now.size))
+      this.#needObject(now.object, now.size);
     this.changes.take(entry.path, old, now);
+  }
+
+  /** Whether the push brought objects that its tree does not name: they are nobody's once they are in the pool. */
+  get broughtMore(): boolean {
+    return this.#push.objects > this.#needed.size;
   }
 
   removed(before: string): void {
@@ -119,10 +128,13 @@ class CommitWatcher implements MergeWatcher {
 
   #needObject(object: string, size: number): void {
     const came = this.#push.sizeOf(object);
-    if (came === size) return;
+    if (came === size) {
+      this.#needed.add(object);
+      return;
+    }
     const pooled = this.#archive.sizeOf(object);
     if (pooled === size) {
-      this.returned.push(object);
+      this.returned.add(object);
       return;
     }
     throw new PushRefused(
@@ -133,9 +145,17 @@ class CommitWatcher implements MergeWatcher {
   }
 }
 
-/** What changed between two whole manifests, for a push that does not go out from the newest version. */
-function changesBetween(before: Records, now: Records, push: IncomingPush): ChangeCounter {
+/**
+ * What changed between two whole manifests, for a push that does not go out from the newest version, and the objects
+ * that come into the tree again: its base brings back what the newest version has no more.
+ */
+function changesBetween(
+  before: Records,
+  now: Records,
+  push: IncomingPush,
+): { changes: ChangeCounter; returned: DigestSet } {
   const changes = new ChangeCounter(push);
+  const returned = new DigestSet();
   for (const records of [before, now]) {
     records.skipHeader();
     records.advance();
@@ -144,11 +164,14 @@ function changesBetween(before: Records, now: Records, push: IncomingPush): Chan
     const order = !before.present ? 1 : !now.present ? -1 : comparePaths(before.path, now.path);
     const old = order <= 0 ? storedOf(before.lines) : undefined;
     const path = order <= 0 ? before.path : now.path;
-    changes.take(path, old, order >= 0 ? storedOf(now.lines) : undefined);
+    const file = order >= 0 ? storedOf(now.lines) : undefined;
+    changes.take(path, old, file);
+    if (file !== undefined && file.object !== old?.object && push.sizeOf(file.object) === undefined)
+      returned.add(file.object);
     if (order <= 0) before.advance();
     if (order >= 0) now.advance();
   }
-  return changes;
+  return { changes, returned };
 }
 
 function checkPacks(commit: Commit, push: IncomingPush): void {
@@ -183,7 +206,8 @@ function installAlarm(commit: Commit, versions: readonly HeldVersion[]): { rule:
     : [];
 }
 
-function merged(
+/** The new manifest, checked in full while it is written. Throws {@link PushRefused} when it is none. */
+export function merged(
   archive: HostArchive,
   base: HeldVersion | undefined,
   push: IncomingPush,
@@ -261,13 +285,14 @@ export function commitPush(
   if (isSeen) {
     // A whole tree that is there already may bring contents again that the pool had lost.
     if (push.objects > 0) keepingCount(archive, () => archive.heal(push, step));
+    if (watcher.broughtMore) archive.saveState({ ...archive.state(), orphans: true });
     if (commit.base === null) archive.saveState({ ...archive.state(), fullWanted: false });
     return { kind: 'seen' };
   }
   // Alarms and counts are of what changed since the newest version: a push that goes out from nothing must not hide it.
-  const changes =
+  const { changes, returned } =
     newest === undefined || newest === base
-      ? watcher.changes
+      ? watcher
       : changesBetween(new Records(archive.manifest(newest)), new Records(manifest.read()), push);
   const pushCounts = {
     files: counts.files,
@@ -288,14 +313,15 @@ export function commitPush(
     base: commit.base,
     manifest: commit.manifest,
     entries: counts.entries,
-    bytes: Math.max(0, watcher.bytes),
+    bytes: Math.min(Math.max(0, watcher.bytes), Number.MAX_SAFE_INTEGER),
     stored: { objects: 0, bytes: 0 },
     counts: pushCounts,
     warnings: commit.warnings,
     alarms: [...alarms, ...installAlarm(commit, versions)],
     accepted_at: null,
   };
-  const stored = keepingCount(archive, () => archive.commit(push, name, record, watcher.returned, step));
+  const stored = keepingCount(archive, () => archive.commit(push, name, record, returned, step));
+  if (watcher.broughtMore) archive.saveState({ ...archive.state(), orphans: true });
   if (commit.base === null) archive.saveState({ ...archive.state(), fullWanted: false });
   return { kind: 'version', name, record: { ...record, stored } };
 }

@@ -112,7 +112,8 @@ class HostIngest {
     // A run that died after the commit, or somebody who pushes what was pushed before: it is there, and there once.
     const isThere = archive.versions().some(({ record }) => record?.push === push) || archive.wasSeen(push);
     const incoming = archive.incoming(push);
-    if (isThere) {
+    // The rest of a push that was refused in its middle is nobody's either.
+    if (isThere || archive.state().refused?.push === push) {
       incoming.discard();
       this.#free(arrived);
       return;

@@ -1,5 +1,6 @@
 import type { VersionRecord } from '../model/archive/version.ts';
 import type { DigestSet } from '../model/manifest/digest-set.ts';
+import type { Attribute, ByteText, Entry, FileEntry } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import type { ByteSource } from '../model/pack/read-pack.ts';
 
@@ -56,6 +57,8 @@ export interface IncomingPush {
   writeBig(number: number, offset: number, block: Uint8Array): boolean;
   /** Ends a large object, which gets the name of its content; false when none was begun. */
   endBig(number: number, size: number): boolean;
+  /** Forgets what came of the delta. */
+  beginDelta(): void;
   addDelta(text: Uint8Array): void;
   /** Adds packs that were taken in. */
   journal(packs: readonly TakenPack[]): void;
@@ -134,6 +137,58 @@ export interface PoolPort {
   look(object: string, read: (bytes: number) => void): ObjectLook;
   /** Moves an object out of the pool, to be looked at. */
   setAside(object: string): void;
+}
+
+/** What a manifest says of a path; of a regular file all but its content. Attributes are asked for apart. */
+export type ForeignEntry =
+  | Exclude<Entry, { kind: 'file' | 'link' }>
+  | Omit<FileEntry, 'size' | 'object' | 'sealed'>;
+
+/** A path of a tree that another program keeps. */
+export interface ForeignPath {
+  path: ByteText;
+  isFolder: boolean;
+  /** Number of its file in the file system; 0 where a number cannot tell it from another one. */
+  inode: number;
+  /** True when its file has more names, in this tree or elsewhere. */
+  hasMoreNames: boolean;
+  /** Nothing once it is gone. */
+  entry(): ForeignEntry | undefined;
+  /** The content of a regular file; nothing once it is gone. Throws {@link ForeignFault}. */
+  open(): ForeignContent | undefined;
+}
+
+/** The content of a file that is being read. */
+export interface ForeignContent {
+  /** Reads up to the buffer's length from an offset; less only at the end. Throws {@link ForeignFault}. */
+  read(into: Uint8Array, at: number): number;
+  /** True when the file is as it was found. */
+  isUnchanged(): boolean;
+  close(): void;
+}
+
+/** Why a file of a foreign tree could not be read. */
+export class ForeignFault extends Error {
+  /** True when its reader lacks the right to. */
+  readonly forbidden: boolean;
+
+  constructor(message: string, forbidden: boolean) {
+    super(message);
+    this.forbidden = forbidden;
+  }
+}
+
+/** A tree that another program keeps, on one file system. */
+export interface ForeignTree {
+  /** Goes through it in the order of a manifest; a path's content can be read until the next one is asked for. */
+  walk(unreadable: (path: ByteText, fault: ForeignFault) => void): {
+    next(): ForeignPath | undefined;
+    close(): void;
+  };
+  /** Extended attributes and ACLs of some paths, of those that have any. */
+  attributes(
+    paths: readonly ByteText[],
+  ): Promise<{ of: ReadonlyMap<ByteText, readonly Attribute[]>; fault?: string }>;
 }
 
 /** A file of the inbox that was opened by the broker and is read once. */

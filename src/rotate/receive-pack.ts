@@ -46,7 +46,8 @@ class Receiver implements MemberSink {
     this.#filled = 0;
     if (member.kind === 'big-block' && member.offset + size > this.#allowance.bytes)
       throw new PushRefused('a file is larger than what the archive may hold of this host');
-    if (member.kind === 'delta' && this.#push.deltaBytes + size > this.#allowance.delta)
+    const held = member.kind === 'delta' && member.number === 0 ? 0 : this.#push.deltaBytes;
+    if (member.kind === 'delta' && held + size > this.#allowance.delta)
       throw new PushRefused('its manifest is larger than what this host may have');
     if (this.#push.stored + size > this.#allowance.bytes)
       throw new PushRefused('the archive may hold no more of this host');
@@ -66,6 +67,8 @@ class Receiver implements MemberSink {
         push.store(digest.toString('hex'), content);
         return;
       case 'delta':
+        // A run that goes on with a push tells the whole delta anew: the tree may be another by now.
+        if (member.number === 0) push.beginDelta();
         push.addDelta(content);
         return;
       case 'big-base': {

@@ -1,4 +1,5 @@
 import { type Entry, EntryFault, MAX_LINE, parseEntry } from './entry.ts';
+import { PathSet } from './path-set.ts';
 import { MANIFEST_HEADER, type Records } from './records.ts';
 import { comparePaths, isSpelling, spell, unspell } from './spelling.ts';
 
@@ -24,6 +25,12 @@ export interface TreeCounts {
   entries: number;
   /** Regular files among them, without other names of one. */
   files: number;
+}
+
+/** Paths that can be asked for. */
+export interface SomePaths {
+  readonly size: number;
+  has(path: string): boolean;
 }
 
 /** Whether records come in order, each in a folder that stands before it. */
@@ -82,7 +89,7 @@ class DeltaReader {
 
 /** Collects the files that `#link` lines are other names of, to be looked for once the tree is known. */
 class LinkTargets {
-  readonly wanted = new Set<string>();
+  readonly wanted = new PathSet();
 
   take(lines: string, path: string): void {
     if (!lines.startsWith('#link ')) return;
@@ -105,7 +112,7 @@ export function mergeManifest(
   delta: Records,
   write: (text: string) => void,
   watcher: MergeWatcher,
-): TreeCounts & { linkTargets: ReadonlySet<string> } {
+): TreeCounts & { linkTargets: SomePaths } {
   if (base !== undefined && !base.skipHeader()) throw new EntryFault('a base that is no manifest');
   const tree = new MergedTree(write);
   const change = new DeltaReader(delta);
@@ -161,21 +168,23 @@ class MergedTree {
     watcher.removed(before);
   }
 
-  end(): TreeCounts & { linkTargets: ReadonlySet<string> } {
+  end(): TreeCounts & { linkTargets: SomePaths } {
     if (this.#counts.entries === 0) throw new EntryFault('a manifest of nothing');
     return { ...this.#counts, linkTargets: this.#links.wanted };
   }
 }
 
 /** Looks through a manifest for the files that `#link` lines are other names of. Throws {@link EntryFault} for a missing one. */
-export function checkLinkTargets(manifest: Records, targets: ReadonlySet<string>): void {
-  const missing = new Set(targets);
+export function checkLinkTargets(manifest: Records, targets: SomePaths): void {
+  const found = new PathSet();
   if (!manifest.skipHeader()) throw new EntryFault('a manifest without its header');
-  while (missing.size > 0 && manifest.advance()) {
+  while (found.size < targets.size && manifest.advance()) {
     // Other names of symlinks and devices are names of the same kind of thing; a folder or a link line has none.
-    if (!manifest.isType('dir') && !manifest.lines.startsWith('#link ')) missing.delete(manifest.path);
+    if (manifest.isType('dir') || manifest.lines.startsWith('#link ')) continue;
+    const { path } = manifest;
+    if (targets.has(path)) found.add(path);
   }
-  if (missing.size > 0) throw new EntryFault('a #link to a file that is not there');
+  if (found.size < targets.size) throw new EntryFault('a #link to a file that is not there');
 }
 
 /**

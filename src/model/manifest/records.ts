@@ -5,7 +5,7 @@ import { unspell } from './spelling.ts';
 export const MANIFEST_HEADER = '#mtree brinicle 1\n';
 
 /** Most bytes of a record, whose lines are many where a file has many attributes. */
-export const MAX_RECORD = 16 * 2 ** 20;
+export const MAX_RECORD = 4 * 2 ** 20;
 
 const HASH = 0x23;
 
