@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addCareCommands } from './archive-care-commands.ts';
 import type { ArchiveContext } from './archive-context.ts';
 import {
   type ArchiveOptions,
@@ -16,10 +17,8 @@ import {
   restoreCommand,
 } from './commands/archive/restore.ts';
 import { versionsCommand } from './commands/archive/versions.ts';
+import { examples } from './help-text.ts';
 import type { ExitCode } from './terminal.ts';
-
-const examples = (...lines: string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 
 type Finish = (code: ExitCode) => void;
 
@@ -166,7 +165,7 @@ function addCheckout(program: Command, context: ArchiveContext, finish: Finish):
     );
 }
 
-/** Adds the commands that look at and restore from an archive; `finish` is told each one's exit code. */
+/** Adds the commands for an archive; `finish` is told each one's exit code. */
 export function addArchiveCommands(program: Command, context: ArchiveContext, finish: Finish): void {
   addVersions(program, context, finish);
   addLs(program, context, finish);
@@ -175,4 +174,5 @@ export function addArchiveCommands(program: Command, context: ArchiveContext, fi
   addDiff(program, context, finish);
   addRestore(program, context, finish);
   addCheckout(program, context, finish);
+  addCareCommands(program, context, finish);
 }

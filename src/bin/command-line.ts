@@ -10,6 +10,7 @@ import { type InitOptions, initCommand } from './commands/init.ts';
 import { pillarCommand } from './commands/pillar.ts';
 import { SCHEMAS, schemaText } from './commands/schema.ts';
 import { completionScript, SHELLS } from './completion.ts';
+import { examples } from './help-text.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -21,9 +22,6 @@ Examples:
   salt-run mine.get '*' ssh.user_keys --out=json | brinicle plan --mine -
   brinicle compile
   brinicle explain web1.example.test`;
-
-const examples = (...lines: string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 
 /** Builds the program; `finish` is told each command's exit code. */
 function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode) => void): Command {

@@ -80,6 +80,7 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
         wantedFault,
       ),
     step: faultPoint(),
+    seconds: () => performance.now() / 1000,
     close: ({ descriptor }) => closeSync(descriptor),
     makeFolder: (account) => {
       const folder = join(config.archive, account);

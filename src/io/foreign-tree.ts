@@ -106,6 +106,8 @@ class DiskPath implements ForeignPath {
 export function foreignTree(root: string): ForeignTree {
   return {
     walk: (unreadable) => {
+      // The walk stands in the folders that it reads.
+      const stood = process.cwd();
       const walk = diskTree.walk(
         { include: ['/'], exclude: [], oneFileSystem: true, root },
         {
@@ -121,7 +123,10 @@ export function foreignTree(root: string): ForeignTree {
           const found = walk.next();
           return found && new DiskPath(walk, found);
         },
-        close: () => walk.close(),
+        close: () => {
+          walk.close();
+          process.chdir(stood);
+        },
       };
     },
     attributes: (paths) => hostAttributes(paths, root),

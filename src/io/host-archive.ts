@@ -21,8 +21,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { OpenManifest } from '../model/archive/archive-reader.ts';
 import type { VersionRecord } from '../model/archive/version.ts';
-import { DigestSet } from '../model/manifest/digest-set.ts';
+import { DigestSet, PREFIX } from '../model/manifest/digest-set.ts';
 import { objectPath } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import type { ArchiveState, HeldVersion, HostArchive, IncomingPush, TakenPack } from '../rotate/ports.ts';
@@ -90,22 +91,34 @@ function writeAll(descriptor: number, bytes: Uint8Array, position: number | null
   }
 }
 
-function textOf(path: string, mayBeAbsent = false): TextSource {
-  if (mayBeAbsent && sizeAt(path) === undefined) return () => undefined;
+/** A text that is read piece by piece, and closed at its end or before. */
+interface OpenText {
+  next: TextSource;
+  close(): void;
+}
+
+function textOf(path: string): OpenText {
   const descriptor = openSync(path, 'r');
   const piece = Buffer.allocUnsafe(MIB);
-  let ended = false;
-  return () => {
-    const got = ended ? 0 : readSync(descriptor, piece, 0, MIB, null);
-    if (got > 0) return piece.toString('latin1', 0, got);
-    if (!ended) closeSync(descriptor);
-    ended = true;
-    return undefined;
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) closeSync(descriptor);
+    isOpen = false;
+  };
+  return {
+    next: () => {
+      const got = isOpen ? readSync(descriptor, piece, 0, MIB, null) : 0;
+      if (got > 0) return piece.toString('latin1', 0, got);
+      close();
+      return undefined;
+    },
+    close,
   };
 }
 
 /** A large object in the making. */
 interface Big {
+  number: number;
   descriptor: number;
   /** Hash of what was written, as long as it was written from the beginning on without a gap. */
   hash: Hash | undefined;
@@ -117,12 +130,17 @@ const ZEROS = Buffer.alloc(MIB);
 class DiskIncoming implements IncomingPush {
   readonly #archive: DiskHostArchive;
   readonly #folder: string;
-  readonly #bigs = new Map<number, Big>();
+  #big: Big | undefined;
   #packs: TakenPack[];
   #journalled: number;
   #made = false;
   #delta: number | undefined;
   readonly #firsts = new Set<string>();
+  readonly #texts: OpenText[] = [];
+  /** Bytes that each unfinished large object reaches to, and all of them. */
+  readonly #reaches = new Map<number, number>();
+  #reached = 0;
+  #done = 0;
   stored: number;
   objects: number;
   deltaBytes: number;
@@ -143,6 +161,33 @@ class DiskIncoming implements IncomingPush {
     this.deltaBytes = last?.delta ?? 0;
     this.stored = last?.stored ?? 0;
     this.objects = last?.objects ?? 0;
+    for (const name of namesOf(folder)) {
+      const big = /^big-(\d+)(\.done)?$/.exec(name);
+      if (big?.[2] !== undefined) this.#done++;
+      else if (big !== null) this.#setReach(Number(big[1]), sizeAt(join(folder, name)) ?? 0);
+    }
+  }
+
+  get held(): number {
+    return this.stored + this.#reached + this.deltaBytes;
+  }
+
+  get files(): number {
+    return this.objects + this.#reaches.size + this.#done;
+  }
+
+  reach(number: number): number {
+    return this.#reaches.get(number) ?? 0;
+  }
+
+  pooled(object: string): number | undefined {
+    return this.#archive.sizeOf(object);
+  }
+
+  #setReach(number: number, bytes: number | undefined): void {
+    this.#reached += (bytes ?? 0) - this.reach(number);
+    if (bytes === undefined) this.#reaches.delete(number);
+    else this.#reaches.set(number, bytes);
   }
 
   get packs(): readonly TakenPack[] {
@@ -187,39 +232,44 @@ class DiskIncoming implements IncomingPush {
 
   beginBig(number: number, base: string | null): boolean {
     const path = this.#at(`big-${number}`);
-    this.#endWriting(number);
-    rmSync(`${path}.done`, { force: true });
+    this.#endWriting();
+    if (this.#isDone(number)) {
+      rmSync(`${path}.done`);
+      this.#done--;
+    }
     // What a run that died left of it may be written to by nobody.
     rmSync(path, { force: true });
+    const size = base === null ? 0 : this.#archive.sizeOf(base);
+    if (size === undefined) return false;
     if (base === null) writeFileSync(path, '', { mode: 0o600 });
     else {
-      if (this.#archive.sizeOf(base) === undefined) return false;
       // Where the file system can, the copy shares its blocks with the object and costs only what changes.
       copyFileSync(this.#archive.objectAt(base), path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
       // The copy has the object's mode, which lets nobody write.
       chmodSync(path, 0o600);
-      this.#bigs.set(number, { descriptor: openSync(path, 'r+'), hash: undefined, next: 0 });
-      return true;
     }
-    const descriptor = openSync(path, 'r+');
-    this.#bigs.set(number, { descriptor, hash: createHash('sha256'), next: 0 });
+    this.#setReach(number, size);
+    const hash = base === null ? createHash('sha256') : undefined;
+    this.#big = { number, descriptor: openSync(path, 'r+'), hash, next: 0 };
     return true;
   }
 
   #openBig(number: number): Big | undefined {
-    const open = this.#bigs.get(number);
-    if (open !== undefined) return open;
+    if (this.#big?.number === number) return this.#big;
+    if (!this.#reaches.has(number)) return undefined;
+    this.#endWriting();
     const path = this.#at(`big-${number}`);
-    if (sizeAt(path) === undefined) return undefined;
-    const big = { descriptor: openSync(path, 'r+'), hash: undefined, next: 0 };
-    this.#bigs.set(number, big);
-    return big;
+    // A run that died may have ended it already, when nobody may write to it.
+    chmodSync(path, 0o600);
+    this.#big = { number, descriptor: openSync(path, 'r+'), hash: undefined, next: 0 };
+    return this.#big;
   }
 
   writeBig(number: number, offset: number, block: Uint8Array): boolean {
     const big = this.#openBig(number);
     if (big === undefined) return this.#isDone(number);
     writeAll(big.descriptor, block, offset);
+    this.#setReach(number, Math.max(this.reach(number), offset + block.length));
     if (big.hash === undefined) return true;
     if (offset < big.next) big.hash = undefined;
     else {
@@ -237,17 +287,22 @@ class DiskIncoming implements IncomingPush {
     if (big.hash !== undefined && size >= big.next) hashZeros(big.hash, size - big.next);
     else big.hash = hashOf(big.descriptor);
     const object = big.hash.digest('hex');
-    this.#endWriting(number);
+    this.#endWriting();
     const path = this.#at(`big-${number}`);
     // A run that dies before the pack is in the journal reads it again, when the file has its object's name already.
+    if (!this.#isDone(number)) this.#done++;
     writeFileSync(`${path}.done`, '');
     if (this.#archive.holds(object, size)) rmSync(path);
     else {
+      const isNew = this.sizeOf(object) === undefined;
       chmodSync(path, 0o400);
       renameSync(path, this.#objectAt(object));
-      this.stored += size;
-      this.objects++;
+      if (isNew) {
+        this.stored += size;
+        this.objects++;
+      }
     }
+    this.#setReach(number, undefined);
     return true;
   }
 
@@ -255,10 +310,10 @@ class DiskIncoming implements IncomingPush {
     return sizeAt(this.#at(`big-${number}.done`)) !== undefined;
   }
 
-  #endWriting(number: number): void {
-    const open = this.#bigs.get(number);
-    if (open !== undefined) closeSync(open.descriptor);
-    this.#bigs.delete(number);
+  /** Only one large object is open at a time: a push could begin as many as it likes. */
+  #endWriting(): void {
+    if (this.#big !== undefined) closeSync(this.#big.descriptor);
+    this.#big = undefined;
   }
 
   beginDelta(): void {
@@ -284,7 +339,7 @@ class DiskIncoming implements IncomingPush {
   journalDurably(): void {
     const fresh = this.#packs.slice(this.#journalled);
     if (fresh.length === 0) return;
-    syncFileSystem(this.#folder);
+    this.#archive.sync(this.#folder);
     const path = this.#at('journal');
     replaceDurably(path, this.#packs.map((pack) => `${JSON.stringify(pack)}\n`).join(''));
     syncFolder(this.#folder);
@@ -295,7 +350,13 @@ class DiskIncoming implements IncomingPush {
     if (this.deltaBytes === 0) return () => undefined;
     const path = this.#at('delta');
     if (this.#delta === undefined) ftruncateAt(path, this.deltaBytes);
-    return textOf(path);
+    return this.#text(path);
+  }
+
+  #text(path: string): TextSource {
+    const text = textOf(path);
+    this.#texts.push(text);
+    return text.next;
   }
 
   sizeOf(object: string): number | undefined {
@@ -334,7 +395,7 @@ class DiskIncoming implements IncomingPush {
         closeSync(descriptor);
         return { sha256: hash.digest('hex'), bytes };
       },
-      read: () => textOf(path),
+      read: () => this.#text(path),
     };
   }
 
@@ -359,22 +420,9 @@ class DiskIncoming implements IncomingPush {
     return this.#folder;
   }
 
-  /** Removes objects that the tree does not name, as of a file that changed before the push was gone on with. */
-  dropAllBut(needed: DigestSet): void {
-    const objects = join(this.#folder, 'objects');
-    for (const first of namesOf(objects)) {
-      for (const rest of readdirSync(join(objects, first))) {
-        if (needed.has(first + rest)) continue;
-        const path = join(objects, first, rest);
-        this.stored = Math.max(0, this.stored - (sizeAt(path) ?? 0));
-        this.objects = Math.max(0, this.objects - 1);
-        rmSync(path);
-      }
-    }
-  }
-
   close(): void {
-    for (const number of [...this.#bigs.keys()]) this.#endWriting(number);
+    this.#endWriting();
+    for (const text of this.#texts.splice(0)) text.close();
     if (this.#delta !== undefined) closeSync(this.#delta);
     this.#delta = undefined;
   }
@@ -437,9 +485,21 @@ export class DiskHostArchive implements HostArchive {
   #versions: HeldVersion[] | undefined;
   #state: ArchiveState | undefined;
   readonly #incoming = new Map<string, DiskIncoming>();
+  readonly #manifests: OpenManifest[] = [];
+  /** Makes durable what was written on the file system of a folder. */
+  readonly sync: (folder: string) => void;
 
-  /** @param use `look` makes no folder that is missing */
-  constructor(archive: string, account: string, use: 'work' | 'look' = 'work') {
+  /**
+   * @param use `look` makes no folder that is missing
+   * @param sync another one where thousands of archives are made and no power is cut; durability is proved elsewhere
+   */
+  constructor(
+    archive: string,
+    account: string,
+    use: 'work' | 'look' = 'work',
+    sync: (folder: string) => void = syncFileSystem,
+  ) {
+    this.sync = sync;
     this.#archive = archive;
     this.#account = account;
     this.#folder = join(archive, account);
@@ -461,7 +521,18 @@ export class DiskHostArchive implements HostArchive {
   }
 
   manifest({ name }: HeldVersion): TextSource {
-    return archiveFolder(this.#archive).openManifest(this.#account, name).next;
+    const manifest = archiveFolder(this.#archive).openManifest(this.#account, name);
+    this.#manifests.push(manifest);
+    return manifest.next;
+  }
+
+  closeManifests(): void {
+    for (const manifest of this.#manifests.splice(0)) manifest.close();
+  }
+
+  manifestBytes(): number {
+    const versions = join(this.#folder, 'versions');
+    return namesOf(versions).reduce((bytes, name) => bytes + (sizeAt(join(versions, name)) ?? 0), 0);
   }
 
   state(): ArchiveState {
@@ -542,17 +613,15 @@ export class DiskHostArchive implements HostArchive {
     incoming: IncomingPush,
     name: string,
     record: VersionRecord,
-    objects: { needed: DigestSet; returned: readonly string[] },
+    returned: DigestSet,
     step: (name: string) => void,
   ): { objects: number; bytes: number } {
     if (!(incoming instanceof DiskIncoming)) throw new Error('a push of another archive');
-    const { needed, returned } = objects;
     incoming.close();
-    incoming.dropAllBut(needed);
-    syncFileSystem(incoming.folder);
+    this.sync(incoming.folder);
     step('objects durable');
     const stored = this.#poolAll(incoming, step);
-    if (returned.length > 0) this.#noteReturned(returned);
+    this.#noteReturned(returned);
     const versions = join(this.#folder, 'versions');
     replaceDurably(
       join(versions, `${name}.json`),
@@ -560,7 +629,7 @@ export class DiskHostArchive implements HostArchive {
       0o400,
     );
     step('record written');
-    syncFileSystem(incoming.folder);
+    this.sync(incoming.folder);
     step('pool durable');
     renameSync(join(incoming.folder, 'manifest'), join(versions, `${name}.mtree`));
     syncFolder(versions);
@@ -569,17 +638,12 @@ export class DiskHostArchive implements HostArchive {
     return stored;
   }
 
-  heal(
-    incoming: IncomingPush,
-    needed: DigestSet,
-    step: (name: string) => void,
-  ): { objects: number; bytes: number } {
+  heal(incoming: IncomingPush, step: (name: string) => void): { objects: number; bytes: number } {
     if (!(incoming instanceof DiskIncoming)) throw new Error('a push of another archive');
     incoming.close();
-    incoming.dropAllBut(needed);
-    syncFileSystem(incoming.folder);
+    this.sync(incoming.folder);
     const stored = this.#poolAll(incoming, step);
-    syncFileSystem(incoming.folder);
+    this.sync(incoming.folder);
     return stored;
   }
 
@@ -604,10 +668,22 @@ export class DiskHostArchive implements HostArchive {
   }
 
   /** Objects that came back into the tree after they had left it: the sweep must look for them everywhere. */
-  #noteReturned(objects: readonly string[]): void {
+  #noteReturned(objects: DigestSet): void {
+    if (objects.size === 0) return;
+    const known = this.returned();
     const descriptor = openSync(join(this.#folder, 'returned'), 'a', 0o600);
     try {
-      writeFileSync(descriptor, objects.map((object) => `${object}\n`).join(''));
+      // A run that died may have left half a line, which must not become one with the next.
+      let lines = ['\n'];
+      const write = (): void => writeAll(descriptor, Buffer.from(lines.join(''), 'latin1'), null);
+      for (const prefix of objects.prefixes()) {
+        if (!known.add(prefix)) continue;
+        lines.push(`${prefix}\n`);
+        if (lines.length < 50_000) continue;
+        write();
+        lines = [];
+      }
+      write();
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
@@ -616,17 +692,19 @@ export class DiskHostArchive implements HostArchive {
 
   returned(): DigestSet {
     const found = new DigestSet();
-    const text = textOf(join(this.#folder, 'returned'), true);
+    const path = join(this.#folder, 'returned');
+    if (sizeAt(path) === undefined) return found;
+    const { next } = textOf(path);
     let rest = '';
-    for (let piece = text(); piece !== undefined; piece = text()) {
+    for (let piece = next(); piece !== undefined; piece = next()) {
       const lines = (rest + piece).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line.length === 64) found.add(line);
+      for (const line of lines) if (line.length >= PREFIX) found.add(line);
     }
     return found;
   }
 
-  remove({ name }: HeldVersion, objects: readonly string[]): { objects: number; bytes: number } {
+  remove({ name }: HeldVersion, objects: Iterable<string>): { objects: number; bytes: number } {
     const versions = join(this.#folder, 'versions');
     for (const ending of ['mtree', 'mtree.gz', 'json'])
       rmSync(join(versions, `${name}.${ending}`), { force: true });
@@ -701,7 +779,7 @@ export class DiskHostArchive implements HostArchive {
     const path = join(this.#folder, 'seen');
     const lines = readText(path)?.split('\n') ?? [];
     if (lines.length > SEEN_LINES * 2) {
-      replaceDurably(path, [...lines.slice(-SEEN_LINES - 1, -1), `${at} ${push}`, ''].join('\n'));
+      replaceDurably(path, [...lines.slice(-SEEN_LINES - 1, -1), `${Math.floor(at)} ${push}`, ''].join('\n'));
       return;
     }
     appendFileSync(path, `${Math.floor(at)} ${push}\n`, { mode: 0o600 });

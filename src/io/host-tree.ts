@@ -7,7 +7,6 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
-  type Stats,
 } from 'node:fs';
 import type { ByteText, Moment } from '../model/manifest/entry.ts';
 import { type PathMatcher, pathMatcher } from '../model/path-patterns.ts';
@@ -15,16 +14,10 @@ import type { FileStatus, Found, OpenFile, Walk, WalkScope, WalkTroubles } from 
 import { faultText, isErrno } from './errno.ts';
 import { hostAttributes } from './host-attributes.ts';
 import { hostNames } from './host-names.ts';
+import { pathArgument, StatusReader } from './status-reader.ts';
 
 /** A Unicode text as bytes, one character for each. */
 const bytesOf = (text: string): ByteText => Buffer.from(text, 'utf8').toString('latin1');
-
-const OTHER_THAN_ASCII = /[^\0-\x7f]/;
-
-/** What Node's calls take for a name: bytes where it is not ASCII. */
-export function pathArgument(name: ByteText): string | Buffer {
-  return OTHER_THAN_ASCII.test(name) ? Buffer.from(name, 'latin1') : name;
-}
 
 /** What `include:` names, as a tree of names. */
 interface IncludeNode {
@@ -56,6 +49,9 @@ interface Frame {
   path: ByteText;
   names: ByteText[];
   at: number;
+  /** What was found of names, from `known` on. */
+  statuses: ReturnType<StatusReader['read']>;
+  known: number;
   node: IncludeNode | undefined;
   /** Whether everything in it is wanted, or only what leads to an include. */
   inside: boolean;
@@ -94,6 +90,7 @@ class DiskWalk implements Walk {
   readonly #includes: IncludeNode;
   readonly #root: string;
   readonly #frames: Frame[] = [];
+  readonly #reader = new StatusReader();
   #begun = false;
   /** The folder that was given out last, to be entered next. */
   #entering: { found: Found; node: IncludeNode | undefined; inside: boolean; device: number } | undefined;
@@ -117,20 +114,21 @@ class DiskWalk implements Walk {
     }
     if (this.#entering !== undefined) this.#enter();
     for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
-      const name = frame.names[frame.at++];
+      const index = frame.at++;
+      const name = frame.names[index];
       if (name === undefined) {
         this.#leave();
         continue;
       }
-      const found = this.#look(frame, name);
+      const found = this.#look(frame, name, index);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #look(frame: Frame, name: ByteText): Found | undefined {
+  #look(frame: Frame, name: ByteText, index: number): Found | undefined {
     const path = `${frame.path}/${name}`;
-    const stat = this.#status(name, path);
+    const stat = this.#status(frame, index, path);
     const node = frame.node?.children.get(name);
     if (stat === undefined) {
       if (node !== undefined) this.#troubles.notThere(path);
@@ -159,14 +157,15 @@ class DiskWalk implements Walk {
     return found;
   }
 
-  #status(name: ByteText, path: ByteText): Stats | undefined {
-    try {
-      return lstatSync(pathArgument(name), { throwIfNoEntry: false });
-    } catch (thrown) {
-      if (!isErrno(thrown)) throw thrown;
-      this.#troubles.unreadable(path, faultText(thrown));
-      return undefined;
+  #status(frame: Frame, index: number, path: ByteText): FileStatus | undefined {
+    if (index >= frame.known + frame.statuses.length) {
+      frame.statuses = this.#reader.read(frame.names, index);
+      frame.known = index;
     }
+    const found = frame.statuses[index - frame.known];
+    if (!(found instanceof Error)) return found;
+    this.#troubles.unreadable(path, faultText(found));
+    return undefined;
   }
 
   #enter(): void {
@@ -189,6 +188,8 @@ class DiskWalk implements Walk {
         path: found.path,
         names,
         at: 0,
+        statuses: [],
+        known: 0,
         node,
         inside: inside === true,
         device,
@@ -240,6 +241,7 @@ class DiskWalk implements Walk {
   close(): void {
     while (this.#frames.length > 0) this.#leave();
     this.#entering = undefined;
+    this.#reader.stop();
   }
 }
 

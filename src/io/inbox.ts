@@ -3,18 +3,19 @@ import {
   chownSync,
   closeSync,
   constants,
-  fchownSync,
   fstatSync,
   lstatSync,
   mkdirSync,
   opendirSync,
   openSync,
   readdirSync,
+  readSync,
   renameSync,
   rmSync,
   type Stats,
   unlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { STATUS_FORMAT, type Status } from '../model/status.ts';
 import type { InboxItem, InboxStep, ReportedState, TakenFile } from '../rotate/ports.ts';
@@ -22,6 +23,9 @@ import { isErrno } from './errno.ts';
 
 /** Most names of an inbox that one run looks at; what is beyond waits for the next. */
 const MOST_NAMES = 10_000;
+
+/** Most files that are kept aside; a run adds as many at most. */
+const MOST_ASIDE = 1000;
 
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -42,8 +46,25 @@ const isGone = (thrown: unknown): boolean => isErrno(thrown) && thrown.code === 
 /** A name that an inbox holds, as bytes: a host may have chosen any. */
 const inboxPath = (folder: string, name: string): Buffer => Buffer.from(`${folder}/${name}`, 'latin1');
 
+/** Copies a file that its writer may still have open, and not more of it than it had. */
+function copyAtMost(from: string, to: string, bytes: number): void {
+  const [source, copy] = [openSync(from, READ_FLAGS), openSync(to, 'wx', 0o600)];
+  try {
+    const piece = Buffer.allocUnsafe(2 ** 20);
+    for (let left = bytes; left > 0; ) {
+      const got = readSync(source, piece, 0, Math.min(left, piece.length), null);
+      if (got === 0) break;
+      writeSync(copy, piece, 0, got);
+      left -= got;
+    }
+  } finally {
+    closeSync(source);
+    closeSync(copy);
+  }
+}
+
 /**
- * The part of rotate that is root: it looks at names, renames, opens, and never reads what it opened. Where it renames
+ * The part of rotate that is root: it looks at names, renames, opens, and never looks into what it opened. Where it renames
  * to lies in the inbox itself, because that may be a file system of its own (a btrfs subvolume): root's folder `.taken`,
  * which no host can enter, and by the sticky bit none can remove.
  */
@@ -51,6 +72,7 @@ export class Inbox {
   readonly #jail: Jail;
   readonly #inbox: string;
   readonly #taken: string;
+  #asideRoom = { bytes: 0, files: 0 };
 
   constructor(jail: Jail) {
     this.#jail = jail;
@@ -113,23 +135,16 @@ export class Inbox {
 
   /** Opens what was taken, if it is what a host's push is made of; what is not is removed unopened. */
   open(name: string): OpenedFile | undefined {
-    let descriptor: number;
-    try {
-      descriptor = openSync(`${this.#taken}/${name}`, READ_FLAGS);
-    } catch (thrown) {
-      if (isErrno(thrown) && ['ELOOP', 'ENXIO', 'ENOENT'].includes(thrown.code ?? '')) {
-        this.free(name);
-        return undefined;
-      }
-      throw thrown;
+    const path = `${this.#taken}/${name}`;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    // To open a device does something already. Nobody but root can change what lies here.
+    if (found === undefined || !this.#isPushed(found)) {
+      this.free(name);
+      return undefined;
     }
-    const stat = fstatSync(descriptor);
-    if (this.#isPushed(stat)) {
-      return { name, descriptor, bytes: stat.size, writtenAt: stat.mtimeMs / 1000 };
-    }
-    closeSync(descriptor);
-    this.free(name);
-    return undefined;
+    const descriptor = openSync(path, READ_FLAGS);
+    const { size, mtimeMs } = fstatSync(descriptor);
+    return { name, descriptor, bytes: size, writtenAt: mtimeMs / 1000 };
   }
 
   #isPushed(stat: Stats): boolean {
@@ -147,45 +162,59 @@ export class Inbox {
     return found === undefined ? undefined : found.mtimeMs / 1000;
   }
 
-  /** Keeps a refused file for a look at it, as root's own, so that it does not count against the host's quota. */
+  /**
+   * Keeps a copy of a refused file for a look at it, as far as there is room. A copy, because the host may still have
+   * the file open: made root's own, it would grow beyond the host's quota.
+   */
   setAside(name: string): void {
-    const aside = `${this.#taken}/refused`;
-    mkdirSync(aside, { recursive: true, mode: 0o700 });
-    const path = `${aside}/${name}`;
-    try {
-      renameSync(`${this.#taken}/${name}`, path);
-      const descriptor = openSync(path, READ_FLAGS);
-      try {
-        fchownSync(descriptor, 0, 0);
-      } finally {
-        closeSync(descriptor);
-      }
-    } catch (thrown) {
-      if (!isGone(thrown)) throw thrown;
+    const path = `${this.#taken}/${name}`;
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    const { bytes, files } = this.#asideRoom;
+    if (files > 0 && found.isFile() && found.size <= bytes) {
+      this.#keepAside(name, (aside) => copyAtMost(path, aside, found.size));
+      this.#asideRoom = { bytes: bytes - found.size, files: files - 1 };
     }
+    this.free(name);
   }
 
   /** Says why files were set aside, beside them. */
   explain(push: string, reason: string): void {
-    mkdirSync(`${this.#taken}/refused`, { recursive: true, mode: 0o700 });
-    writeFileSync(`${this.#taken}/refused/${push}.reason`, `${reason}\n`, { mode: 0o600 });
+    if (this.#asideRoom.files <= 0) return;
+    this.#asideRoom.files--;
+    this.#keepAside(`${push}.reason`, (aside) => writeFileSync(aside, `${reason}\n`, { mode: 0o600 }));
+  }
+
+  /** Makes a file aside. Where the host has filled its quota there is no room for it, and its files go all the same. */
+  #keepAside(name: string, make: (path: string) => void): void {
+    const folder = `${this.#taken}/refused`;
+    const path = `${folder}/${name}`;
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      rmSync(path, { force: true });
+      make(path);
+    } catch (thrown) {
+      if (!isErrno(thrown) || (thrown.code !== 'ENOSPC' && thrown.code !== 'EDQUOT')) throw thrown;
+      rmSync(path, { force: true });
+    }
   }
 
   /** Removes what was set aside before a moment, and the oldest of what is beyond so many bytes. */
   clearAside(before: number, mostBytes: number): void {
+    this.#asideRoom = { bytes: mostBytes, files: MOST_ASIDE };
     const aside = `${this.#taken}/refused`;
     if (lstatSync(aside, { throwIfNoEntry: false }) === undefined) return;
     const files = readdirSync(aside)
       .flatMap((name) => {
         const found = lstatSync(`${aside}/${name}`, { throwIfNoEntry: false });
-        // The time of the rename: that of the last write is as old as the host likes it to be.
         return found === undefined ? [] : [{ name, at: found.ctimeMs / 1000, bytes: found.size }];
       })
       .sort((a, b) => b.at - a.at);
     let bytes = 0;
-    for (const file of files) {
+    for (const [index, file] of files.entries()) {
       bytes += file.bytes;
-      if (file.at < before || bytes > mostBytes) rmSync(`${aside}/${file.name}`, { force: true });
+      if (file.at < before || bytes > mostBytes || index >= MOST_ASIDE)
+        rmSync(`${aside}/${file.name}`, { force: true });
     }
   }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type * as z from 'zod';
 import { type IngestOrder, ingestEventSchema } from '../model/ingest-job.ts';
 import { printable } from '../model/problem.ts';
 import type { IngestEvent } from '../rotate/ports.ts';
@@ -22,53 +22,85 @@ export interface IngestProgram {
 }
 
 /** Bytes that an ingest may say. */
-const MOST_SAID = 8 * 2 ** 20;
+const MOST_SAID = 2 * 2 ** 20;
 
 /** Seconds after which an ingest is ended: its host's packs wait then, and no other host does. */
-const PATIENCE = 6 * 3600;
+const PATIENCE = 2 * 3600;
 
 /**
- * In namespaces of its own: of the archive it sees its host's folder alone, no jail, no network, no other process.
- * The folder is carried over the jails' place, because the archive's own is covered before it is put there again.
+ * In namespaces of its own, and in a root of its own: programs and libraries, the host's folder of the archive, and
+ * nothing else that could be read or written. No jail, no network, no other process. The shell stays the first process,
+ * root and out of the ingest's reach: when it is ended, all that the ingest may have started ends with it.
  */
 const SANDBOX = `
 set -eu
+umask 022
 archive=$1 jails=$2 account=$3 uid=$4 gid=$5 node=$6 program=$7
-mount --bind "$archive/$account" "$jails"
-mount -t tmpfs -o size=64k,mode=0755,nosuid,nodev,noexec brinicle "$archive"
-mkdir "$archive/$account"
-mount --move "$jails" "$archive/$account"
-mount -o remount,bind,nosuid,nodev,noexec "$archive/$account"
-mount -t tmpfs -o size=64k,mode=0700,nosuid,nodev,noexec,ro brinicle "$jails"
-mount -t tmpfs -o size=1m,mode=1777,nosuid,nodev,noexec brinicle /tmp
-mount -t proc -o nosuid,nodev,noexec proc /proc
+mount -t tmpfs -o size=1m,mode=0755,nosuid,nodev brinicle "$jails"
+cd "$jails"
+show() {
+  if [ -d "$1" ]; then mkdir -p ".$1"; else mkdir -p ".\${1%/*}"; : > ".$1"; fi
+  mount --rbind "$1" ".$1"
+  mount -o "remount,bind,$2" ".$1"
+}
+show /usr ro,nosuid,nodev
+for folder in bin sbin lib lib32 lib64 libx32; do
+  if [ -L "/$folder" ]; then ln -s "$(readlink "/$folder")" "$folder"
+  elif [ -d "/$folder" ]; then show "/$folder" ro,nosuid,nodev; fi
+done
+if [ -e /etc/ld.so.cache ]; then show /etc/ld.so.cache ro,nosuid,nodev,noexec; fi
+for device in null zero random urandom; do show "/dev/$device" nosuid,noexec; done
+case "$node" in /usr/*) ;; *) show "$node" ro,nosuid,nodev ;; esac
+case "$program" in /usr/*) ;; *) show "$program" ro,nosuid,nodev,noexec ;; esac
+show "$archive/$account" nosuid,nodev,noexec
+mkdir proc tmp
+mount -t proc -o nosuid,nodev,noexec proc proc
+mount -t tmpfs -o size=1m,mode=1777,nosuid,nodev,noexec brinicle tmp
+mount -o remount,bind,ro,nosuid,nodev .
+pivot_root . .
+umount -l .
 cd "$archive/$account"
-exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \\
+setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
+  prlimit --core=0 --nofile=4096 --nproc=4096 --data=4294967296 \
   "$node" --max-old-space-size=256 "$program" --ingest
 `;
 
 /** Why an ingest did not come to its end. */
 export class IngestFault extends Error {}
 
+/** What a line of an ingest says. Throws {@link IngestFault} where no ingest says that. */
+function eventOf(line: string): z.output<typeof ingestEventSchema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new IngestFault('it says what is not JSON');
+  }
+  const event = ingestEventSchema.safeParse(value);
+  if (!event.success) throw new IngestFault('it says what no ingest says');
+  return event.data;
+}
+
+/** Hears an ingest to its end. What it says is cut by lines here: a line without an end must not fill root's memory. */
 async function heard(
   output: Readable,
   tell: (event: IngestEvent) => void,
 ): Promise<Extract<IngestEvent, { kind: 'end' }> | undefined> {
   let said = 0;
+  let begun = '';
   let end: Extract<IngestEvent, { kind: 'end' }> | undefined;
-  for await (const line of createInterface({ input: output, crlfDelay: Number.POSITIVE_INFINITY })) {
-    said += line.length;
+  output.setEncoding('utf8');
+  for await (const piece of output) {
+    const text = String(piece);
+    said += text.length;
     if (said > MOST_SAID) throw new IngestFault('it says more than an ingest has to say');
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch {
-      throw new IngestFault('it says what is not JSON');
+    const lines = (begun + text).split('\n');
+    begun = lines.pop() ?? '';
+    for (const line of lines) {
+      const event = eventOf(line);
+      if (event.kind === 'end') end = event;
+      else tell(event);
     }
-    const event = ingestEventSchema.safeParse(value);
-    if (!event.success) throw new IngestFault('it says what no ingest says');
-    if (event.data.kind === 'end') end = event.data;
-    else tell(event.data);
   }
   return end;
 }
@@ -115,6 +147,12 @@ export async function runIngest(
       stdio: ['pipe', 'pipe', 'pipe', ...descriptors],
     },
   );
+  // Before anything is thrown: an error that nobody listens for would end the whole run.
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+    child.once('error', (thrown) => reject(new IngestFault(thrown.message)));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  ended.catch(() => undefined);
   const [input, output, errors] = [child.stdin, child.stdout, child.stderr];
   if (input === null || output === null || errors === null) throw new IngestFault('it has no pipes');
   let complained = '';
@@ -126,10 +164,6 @@ export async function runIngest(
   input.on('error', () => undefined);
   input.end(`${JSON.stringify(order)}\n`);
   const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE * 1000);
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => resolve({ code, signal }));
-  });
   try {
     const end = await heard(output, tell);
     const { code, signal } = await ended;
@@ -139,5 +173,9 @@ export async function runIngest(
   } finally {
     clearTimeout(late);
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    // What it still says is nobody's, and must not keep its end from being seen.
+    output.destroy();
+    errors.destroy();
+    await ended.catch(() => undefined);
   }
 }

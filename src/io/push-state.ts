@@ -302,6 +302,8 @@ export class DiskPushState implements PushState {
   readonly #folder: string;
   readonly #scratch: string;
   readonly #randomHex: (bytes: number) => string;
+  /** Trees that this run has checked by their digest. */
+  readonly #verified = new Set<string>();
 
   /** `scratch` is where the files of this run are written, on the same file system unless nothing is to be kept. */
   constructor(folder: string, randomHex: (bytes: number) => string, scratch = folder) {
@@ -333,6 +335,7 @@ export class DiskPushState implements PushState {
   }
 
   save(remembered: Remembered): void {
+    if (JSON.stringify(this.load()) === JSON.stringify(remembered)) return;
     replace(this.#at('remembered.json'), `${JSON.stringify(remembered)}\n`);
   }
 
@@ -356,10 +359,11 @@ export class DiskPushState implements PushState {
     try {
       const manifest = openSync(`${path}.manifest`, 'r');
       const size = bytes ?? fstatSync(manifest).size;
-      if (!hasDigest(manifest, size, sha256)) {
+      if (!this.#verified.has(path) && !hasDigest(manifest, size, sha256)) {
         closeSync(manifest);
         return undefined;
       }
+      if (bytes === undefined) this.#verified.add(path);
       const rows = openSync(`${path}.rows`, 'r');
       const records = Math.floor(fstatSync(rows).size / ROW_BYTES);
       return { manifest: textPieces(manifest, size), records, rows: rowPieces(rows) };
@@ -450,7 +454,9 @@ export class DiskPushState implements PushState {
   }
 
   keepSealed(all: ReadonlyMap<string, Sealed>): void {
+    const before = readJson(this.#at('sealed.json'), sealedSchema) ?? {};
     this.#sealed = Object.fromEntries(all);
+    if (JSON.stringify(before) === JSON.stringify(this.#sealed)) return;
     replace(this.#at('sealed.json'), JSON.stringify(this.#sealed));
   }
 

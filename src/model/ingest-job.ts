@@ -1,9 +1,12 @@
 import * as z from 'zod';
+import { isVersionName } from './archive/version.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const id = z.string().regex(/^[0-9a-f]{32}$/);
 const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 const text = z.string().max(2000);
+// People are told a command with it.
+const version = z.string().refine(isVersionName);
 
 /** zod schema of what the broker tells an ingest, as one line of JSON on its standard input. */
 export const ingestJobSchema = z.strictObject({
@@ -47,12 +50,12 @@ export const ingestEventSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('version'),
     push: id,
-    name: z.string().max(40),
+    name: version,
     entries: count,
     stored: count,
     alarms: z.array(text).max(20),
   }),
-  z.strictObject({ kind: z.literal('pruned'), name: z.string().max(40), reason: text }),
+  z.strictObject({ kind: z.literal('pruned'), name: version, reason: text }),
   z.strictObject({ kind: z.literal('note'), text }),
   z.strictObject({
     kind: z.literal('end'),

@@ -43,6 +43,8 @@ export interface BrokerPorts {
   hasStatus(host: HostRow): boolean;
   /** Told at each point where a crash would leave something half done. */
   step(name: string): void;
+  /** Seconds by a clock that only goes forward. */
+  seconds(): number;
 }
 
 /** What one run goes by. */
@@ -69,6 +71,12 @@ const MOST_FILES = 64;
 
 /** Rounds of one run: a host that pushes without end must not hold a lane for ever. */
 const MOST_ROUNDS = 64;
+
+/** Seconds after which no other round is begun, so that the hosts behind it have their turn. */
+const LONG_ENOUGH = 1800;
+
+/** What an ingest may tell in one run of its host, many times what an honest one has to. */
+const MOST_EVENTS = 20_000;
 
 /** Bytes of refused files that are kept aside for one host. */
 const MOST_ASIDE = 256 * 2 ** 20;
@@ -103,40 +111,39 @@ class HostBroker {
     }
     let house = this.#run.keepHouse || this.#ports.houseDue(this.#host.account);
     const untold = isThere && !this.#ports.hasStatus(this.#host);
+    const began = this.#ports.seconds();
+    // Each file is given once in a run: what is not dealt with then waits, and does not stand before the others.
+    const queue = isThere && !this.#run.dryRun ? this.#takenInOrder() : [];
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const files = isThere ? this.#openTaken() : [];
+      const files = queue.splice(0, MOST_FILES).flatMap((name) => this.#inbox.open(name) ?? []);
       if (files.length === 0 && !house && !(untold && round === 0)) break;
-      const before = this.events.length;
       await this.#ingest(files, house);
       if (house && !this.#run.dryRun) this.#ports.houseKept(this.#host.account);
       house = false;
-      // An ingest that frees nothing has nothing more to do with the same files.
-      const isDone = !this.events.slice(before).some(({ kind }) => kind === 'freed' || kind === 'refused');
-      if (isDone || this.#run.dryRun) break;
+      if (this.#ports.seconds() - began > LONG_ENOUGH) break;
     }
     if (isThere && !this.#run.dryRun) this.#giveUp();
     return this.events;
   }
 
-  #openTaken(): OpenedTaken[] {
+  #takenInOrder(): string[] {
     const names = [...this.#inbox.takenNames()].filter((name) => name !== 'refused');
     const known = names.flatMap((name) => {
       const writtenAt = this.#inbox.writtenAt(name);
       return writtenAt === undefined ? [] : [{ name, writtenAt }];
     });
-    return ingestOrder(known)
-      .slice(0, MOST_FILES)
-      .flatMap(({ name }) => this.#inbox.open(name) ?? []);
+    return ingestOrder(known).map(({ name }) => name);
   }
 
-  /** Packs whose push was given up, or lost its first ones, would take room of the host's for ever. */
+  /**
+   * Packs whose push was given up, or lost its first ones, would take room of the host's for ever. Pushes that wait for
+   * a day with room for them would, where an intruder left thousands, keep out what comes after him.
+   */
   #giveUp(): void {
-    const waiting = new Set(this.events.flatMap((event) => (event.kind === 'waiting' ? [event.push] : [])));
     const before = this.#run.now - this.#run.config.abandon_days * DAY;
     for (const name of this.#given) {
       const writtenAt = this.#inbox.writtenAt(name);
-      const isWaiting = waiting.has(name.slice(0, name.indexOf('.')));
-      if (writtenAt !== undefined && writtenAt < before && !isWaiting) this.#inbox.free(name);
+      if (writtenAt !== undefined && writtenAt < before) this.#inbox.free(name);
     }
   }
 
@@ -173,17 +180,19 @@ class HostBroker {
 
   /** What an ingest says is heard only about the files that it was given. */
   #heard(event: IngestEvent, given: ReadonlySet<string>): void {
+    if (this.events.length >= MOST_EVENTS) throw new Error('its ingest says more than an ingest has to say');
     this.events.push(event);
     if (this.#run.dryRun) return;
     if (event.kind === 'freed' && given.has(event.name)) {
       this.#inbox.free(event.name);
       this.#ports.step('file freed');
     }
-    if (event.kind === 'refused') {
-      for (const name of given) if (name.startsWith(`${event.push}.`)) this.#inbox.setAside(name);
-      this.#ports.step('files set aside');
-      this.#inbox.explain(event.push, event.reason);
-    }
+    if (event.kind !== 'refused') return;
+    const refused = [...given].filter((name) => name.startsWith(`${event.push}.`));
+    if (refused.length === 0) return;
+    for (const name of refused) this.#inbox.setAside(name);
+    this.#ports.step('files set aside');
+    this.#inbox.explain(event.push, event.reason);
   }
 }
 

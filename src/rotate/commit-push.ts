@@ -18,6 +18,9 @@ import { PushRefused } from './push-fault.ts';
 /** Changed files of which old and new content are looked at. */
 const SAMPLES = 2000;
 
+/** Bytes that an entry may have in a manifest, on average. */
+export const BYTES_AN_ENTRY = 1024;
+
 /** What a commit is checked against. */
 export interface CommitLimits {
   entries: number;
@@ -145,6 +148,12 @@ export class CommitWatcher implements MergeWatcher {
   }
 }
 
+/** The order of two records by path; one that has ended comes last. */
+function orderOf(one: Records, other: Records): number {
+  if (!one.present) return 1;
+  return other.present ? comparePaths(one.path, other.path) : -1;
+}
+
 /**
  * What changed between two whole manifests, for a push that does not go out from the newest version, and the objects
  * that come into the tree again: its base brings back what the newest version has no more.
@@ -161,13 +170,13 @@ function changesBetween(
     records.advance();
   }
   while (before.present || now.present) {
-    const order = !before.present ? 1 : !now.present ? -1 : comparePaths(before.path, now.path);
+    const order = orderOf(before, now);
     const old = order <= 0 ? storedOf(before.lines) : undefined;
     const path = order <= 0 ? before.path : now.path;
     const file = order >= 0 ? storedOf(now.lines) : undefined;
     changes.take(path, old, file);
-    if (file !== undefined && file.object !== old?.object && push.sizeOf(file.object) === undefined)
-      returned.add(file.object);
+    const came = file !== undefined && file.object !== old?.object ? file.object : undefined;
+    if (came !== undefined && push.sizeOf(came) === undefined) returned.add(came);
     if (order <= 0) before.advance();
     if (order >= 0) now.advance();
   }
@@ -230,10 +239,34 @@ export function merged(
   }
 }
 
+/** A manifest that ends the push which makes it larger than it may be. */
+function capped(
+  manifest: ReturnType<IncomingPush['beginManifest']>,
+  most: number,
+): ReturnType<IncomingPush['beginManifest']> {
+  let bytes = 0;
+  return {
+    ...manifest,
+    write: (text) => {
+      bytes += text.length;
+      if (bytes > most) throw new PushRefused('its manifest is larger than what this host may have');
+      manifest.write(text);
+    },
+  };
+}
+
 /** Throws {@link PushRefused} when the archive may not hold what a push brings. */
-export function checkRoom(archive: HostArchive, push: IncomingPush, limits: CommitLimits): void {
+export function checkRoom(
+  archive: HostArchive,
+  push: IncomingPush,
+  limits: CommitLimits,
+  manifestBytes: number,
+): void {
   const { pool } = archive.state();
-  if (pool.bytes + push.stored > limits.bytes || pool.objects > limits.objects)
+  if (
+    pool.bytes + archive.manifestBytes() + push.stored + manifestBytes > limits.bytes ||
+    pool.objects + push.objects > limits.objects
+  )
     throw new PushRefused('the archive may hold no more of this host');
 }
 
@@ -274,14 +307,14 @@ export function commitPush(
   if (commit.packs.length === 0 && base === newest && commit.manifest.sha256 === commit.base)
     return { kind: 'seen' };
   const watcher = new CommitWatcher(archive, push, base?.record?.bytes ?? 0);
-  const manifest = push.beginManifest();
+  const manifest = capped(push.beginManifest(), limits.entries * BYTES_AN_ENTRY);
   const { counts, sha256, bytes } = merged(archive, base, push, manifest, watcher);
   if (sha256 !== commit.manifest.sha256 || bytes !== commit.manifest.bytes)
     throw new PushRefused('its manifest does not come out as its commit says');
   if (counts.entries > limits.entries)
     throw new PushRefused(`it has ${counts.entries} entries, and this host may have ${limits.entries}`);
   const isSeen = sha256 === newest?.record?.manifest.sha256;
-  if (!isSeen || push.objects > 0) checkRoom(archive, push, limits);
+  if (!isSeen || push.objects > 0) checkRoom(archive, push, limits, bytes);
   if (isSeen) {
     // A whole tree that is there already may bring contents again that the pool had lost.
     if (push.objects > 0) keepingCount(archive, () => archive.heal(push, step));

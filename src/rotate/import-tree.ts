@@ -348,7 +348,7 @@ function commitImport(
   const { counts, sha256, bytes } = merged(archive, before, push, manifest, watcher);
   if (counts.entries > limits.entries)
     throw new PushRefused(`it has ${counts.entries} entries, and this host may have ${limits.entries}`);
-  checkRoom(archive, push, limits);
+  checkRoom(archive, push, limits, bytes);
   const record: VersionRecord = {
     format: VERSION_FORMAT,
     at,

@@ -4,10 +4,10 @@ import { readInboxName } from '../model/pack/names.ts';
 import { PackFault } from '../model/pack/read-pack.ts';
 import { printable } from '../model/problem.ts';
 import type { ArchiveLimits } from '../model/rotate-config.ts';
-import { commitPush } from './commit-push.ts';
-import type { HostArchive, IngestEvent, OpenPack, ReportedState, TakenPack } from './ports.ts';
+import { BYTES_AN_ENTRY, commitPush } from './commit-push.ts';
+import type { HostArchive, IncomingPush, IngestEvent, OpenPack, ReportedState, TakenPack } from './ports.ts';
 import { PushRefused, PushWaits } from './push-fault.ts';
-import { receivePack } from './receive-pack.ts';
+import { type Allowance, receivePack } from './receive-pack.ts';
 import { versionTime } from './retention/version-time.ts';
 
 /** What an ingest is told by the broker. */
@@ -20,8 +20,8 @@ export interface IngestJob {
   staleDays: number;
 }
 
-/** Bytes of one entry in a manifest, at most on average: what a delta may have for each entry allowed. */
-const BYTES_AN_ENTRY = 1024;
+/** Pushes of one host that are being taken in at once. A host makes one; more are what an intruder leaves. */
+const MOST_UNFINISHED = 8;
 
 const DAY = 86_400;
 
@@ -65,6 +65,7 @@ class HostIngest {
   readonly #job: IngestJob;
   readonly #tell: (event: IngestEvent) => void;
   readonly #step: (name: string) => void;
+  readonly #reach: Allowance['reach'];
 
   constructor(
     archive: HostArchive,
@@ -76,6 +77,7 @@ class HostIngest {
     this.#job = job;
     this.#tell = tell;
     this.#step = step;
+    this.#reach = { left: job.limits.bytes };
   }
 
   /** `files` in the order in which they arrived. */
@@ -90,6 +92,8 @@ class HostIngest {
         }
         if (!(thrown instanceof PushRefused) && !(thrown instanceof PackFault)) throw thrown;
         this.#refuse(arrived.push, thrown.message);
+      } finally {
+        this.#archive.closeManifests();
       }
     }
   }
@@ -118,12 +122,8 @@ class HostIngest {
       this.#free(arrived);
       return;
     }
-    const { pool } = archive.state();
-    const { limits } = this.#job;
-    const allowance = {
-      bytes: Math.max(0, limits.bytes - pool.bytes),
-      delta: limits.entries * BYTES_AN_ENTRY,
-    };
+    if (arrived.commit !== undefined) this.#checkDay();
+    const allowance = this.#allowance(push);
     const taken: TakenPack[] = [];
     let next = incoming.packs.length;
     for (const { number, file } of arrived.packs) {
@@ -146,6 +146,37 @@ class HostIngest {
     this.#commit(arrived, commit);
   }
 
+  /** Throws when the host has made its versions of the day: before packs are read that are read again the next time. */
+  #checkDay(): void {
+    const { now, versionsADay } = this.#job;
+    const lastDay = this.#archive.versions().filter(({ at }) => at > now - DAY).length;
+    if (lastDay >= versionsADay) throw new PushWaits(`it has made ${lastDay} versions within a day already`);
+  }
+
+  /**
+   * What a push may bring, beside what unfinished ones hold. Those that were gone on with longest ago make room for it:
+   * what an intruder began and left must not keep out what comes after him.
+   */
+  #allowance(push: string): Allowance {
+    const archive = this.#archive;
+    const { limits } = this.#job;
+    const { pool } = archive.state();
+    const room = Math.max(0, limits.bytes - pool.bytes - archive.manifestBytes());
+    const others: IncomingPush[] = archive
+      .unfinished()
+      .filter((other) => other.push !== push)
+      .sort((a, b) => b.at - a.at)
+      .map((other) => archive.incoming(other.push));
+    const held = (): number => others.reduce((bytes, other) => bytes + other.held, 0);
+    while (others.length >= MOST_UNFINISHED || held() > room / 2) others.pop()?.discard();
+    return {
+      bytes: room - held(),
+      files: 64 + 2 * Math.max(0, limits.objects - pool.objects),
+      delta: limits.entries * BYTES_AN_ENTRY,
+      reach: this.#reach,
+    };
+  }
+
   #readCommit(file: OpenPack, push: string): Commit {
     const read = readCommit(contentOf(file, MOST_COMMIT));
     if ('fault' in read) throw new PushRefused(`its commit is not one: ${read.fault}`);
@@ -156,9 +187,7 @@ class HostIngest {
   #commit(arrived: Arrived, commit: Commit): void {
     const archive = this.#archive;
     const versions = archive.versions();
-    const { now, limits, versionsADay } = this.#job;
-    const lastDay = versions.filter(({ at }) => at > now - DAY).length;
-    if (lastDay >= versionsADay) throw new PushWaits(`it has made ${lastDay} versions within a day already`);
+    const { now, limits } = this.#job;
     const at = versionTime(now, versions.at(-1)?.at);
     const incoming = archive.incoming(arrived.push);
     const committed = commitPush(archive, incoming, commit, at, limits, this.#step);
@@ -193,7 +222,7 @@ const MOST_COMMIT = 16 * 2 ** 20;
 export function reportedState(archive: HostArchive, limits: ArchiveLimits): ReportedState {
   const { accepted, refused, fullWanted, pool } = archive.state();
   const room = {
-    bytes: Math.max(0, limits.bytes - pool.bytes),
+    bytes: Math.max(0, limits.bytes - pool.bytes - archive.manifestBytes()),
     objects: Math.max(0, limits.objects - pool.objects),
   };
   const isFull = room.bytes === 0 || room.objects === 0;

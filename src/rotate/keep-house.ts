@@ -90,19 +90,14 @@ function leaving(
 function removeOne(archive: HostArchive, version: HeldVersion): void {
   const versions = archive.versions();
   const at = versions.findIndex(({ name }) => name === version.name);
-  const { objects, uncertain } = objectsOnlyIn(
-    archive,
-    version,
-    versions[at - 1],
-    versions[at + 1],
-    archive.returned(),
-  );
+  const only = objectsOnlyIn(archive, version, versions[at - 1], versions[at + 1], archive.returned());
   const before = archive.state();
   archive.saveState({ ...before, orphans: true });
-  const removed = archive.remove(version, objects);
+  const removed = archive.remove(version, only.objects());
+  archive.closeManifests();
   archive.saveState({
     ...before,
-    orphans: before.orphans || uncertain,
+    orphans: before.orphans || only.uncertain,
     pool: {
       objects: Math.max(0, before.pool.objects - removed.objects),
       bytes: Math.max(0, before.pool.bytes - removed.bytes),

@@ -74,7 +74,9 @@ function choosePoint(
       host,
       what,
       'a version is the tree of one host',
-      points.length === 0 ? 'name the folder that holds daily.0 and the like' : `name one by --point: ${listed(points)}`,
+      points.length === 0
+        ? 'name the folder that holds daily.0 and the like'
+        : `name one by --point: ${listed(points)}`,
     ),
   };
 }
@@ -146,9 +148,7 @@ export function planImport(
   const chosen = choosePoint(intervals, asked, host);
   if ('problem' in chosen) return chosen;
   const { point } = chosen;
-  const imported = new Set(
-    versions.filter(({ record }) => record?.from === 'rsnapshot').map(({ at }) => at),
-  );
+  const imported = new Set(versions.filter(({ record }) => record?.from === 'rsnapshot').map(({ at }) => at));
   const steps: ImportStep[] = [];
   let last: number | undefined;
   for (const { name, at: filled, points, hasPoint } of oldestFirst(intervals)) {

@@ -4,11 +4,15 @@ import type { InboxItem, InboxStep, TakenFile } from './ports.ts';
 /** Seconds after which a part that nobody writes any more is removed. */
 export const OLD_PART = 2 * 86_400;
 
+/** Files that are taken and not dealt with, at most: more of them wait in the inbox, where they are the host's. */
+export const MOST_TAKEN = 20_000;
+
 /**
  * Plans what the broker does with an inbox. Nothing is opened for it. `taken` are the names that were taken before
  * and are not dealt with yet.
  */
 export function planInbox(items: readonly InboxItem[], taken: ReadonlySet<string>, now: number): InboxStep[] {
+  let room = MOST_TAKEN - taken.size;
   return items.map(({ name, writtenAt }): InboxStep => {
     const meaning = readInboxName(name);
     if (meaning === undefined) return { name, does: 'remove', why: 'has not the name of a pack' };
@@ -18,6 +22,8 @@ export function planInbox(items: readonly InboxItem[], taken: ReadonlySet<string
         : { name, does: 'leave', why: 'is being written' };
     }
     if (taken.has(name)) return { name, does: 'leave', why: 'one of this name is still to be dealt with' };
+    if (room <= 0) return { name, does: 'leave', why: 'so many are still to be dealt with' };
+    room--;
     return { name, does: 'take', why: 'is whole' };
   });
 }

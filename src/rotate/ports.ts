@@ -46,6 +46,13 @@ export interface TakenPack {
 /** A push that is being taken in: its objects, large files in the making, and its delta. */
 export interface IncomingPush {
   readonly packs: readonly TakenPack[];
+  /** Bytes that it takes at most: its objects, large ones in the making, its delta. And its files. */
+  readonly held: number;
+  readonly files: number;
+  /** Bytes that a large object in the making reaches to. */
+  reach(number: number): number;
+  /** Size of an object of the pool; nothing when it is not there. */
+  pooled(object: string): number | undefined;
   /** Bytes of objects that were written for it, and how many. */
   stored: number;
   objects: number;
@@ -86,6 +93,10 @@ export interface HostArchive {
   /** Oldest first. */
   versions(): HeldVersion[];
   manifest(version: HeldVersion): TextSource;
+  /** Closes the manifests that were not read to their end. */
+  closeManifests(): void;
+  /** Bytes of all manifests and records. */
+  manifestBytes(): number;
   state(): ArchiveState;
   saveState(state: ArchiveState): void;
   /** Size of an object of the pool; nothing when it is not there. */
@@ -101,7 +112,7 @@ export interface HostArchive {
     push: IncomingPush,
     name: string,
     record: VersionRecord,
-    returned: readonly string[],
+    returned: DigestSet,
     step: (name: string) => void,
   ): { objects: number; bytes: number };
   /** Moves into the pool what a push brought of a tree that is a version already, and that the pool had lost. */
@@ -109,7 +120,7 @@ export interface HostArchive {
   /** Objects that came back into a tree after they had left it. */
   returned(): DigestSet;
   /** Removes a version, its manifest first, then these objects. Answers with their number and bytes. */
-  remove(version: HeldVersion, objects: readonly string[]): { objects: number; bytes: number };
+  remove(version: HeldVersion, objects: Iterable<string>): { objects: number; bytes: number };
   /** Removes every object of the pool that is not named. */
   sweepPool(named: DigestSet): { objects: number; bytes: number };
   /** Objects and bytes of the pool, counted. */

@@ -4,10 +4,17 @@ import { type MemberSink, PackFault, readPack } from '../model/pack/read-pack.ts
 import type { IncomingPush, OpenPack, TakenPack } from './ports.ts';
 import { PushRefused } from './push-fault.ts';
 
-/** Bytes that a push may still bring, and what a large object may reach to. */
+/** What a push may bring. */
 export interface Allowance {
   /** Bytes of the archive that are left to this host. */
   bytes: number;
+  /** Files that its objects may be, in the making and whole. */
+  files: number;
+  /**
+   * Bytes of large objects that may still be made in this run, counted also where nothing came for them: a hole costs
+   * nobody anything but who hashes it. Shared by all pushes of a run.
+   */
+  reach: { left: number };
   /** Most bytes of the delta. */
   delta: number;
 }
@@ -44,13 +51,20 @@ class Receiver implements MemberSink {
   begin(member: Member, size: number): void {
     this.#member = member;
     this.#filled = 0;
-    if (member.kind === 'big-block' && member.offset + size > this.#allowance.bytes)
-      throw new PushRefused('a file is larger than what the archive may hold of this host');
     const held = member.kind === 'delta' && member.number === 0 ? 0 : this.#push.deltaBytes;
     if (member.kind === 'delta' && held + size > this.#allowance.delta)
       throw new PushRefused('its manifest is larger than what this host may have');
-    if (this.#push.stored + size > this.#allowance.bytes)
+    if (member.kind === 'big-block') this.#reachTo(member.number, member.offset + size);
+    if (this.#push.held + size > this.#allowance.bytes || this.#push.files > this.#allowance.files)
       throw new PushRefused('the archive may hold no more of this host');
+  }
+
+  /** Throws when a large object may not reach so far. */
+  #reachTo(number: number, bytes: number): void {
+    const more = Math.max(0, bytes - this.#push.reach(number));
+    if (this.#push.held + more > this.#allowance.bytes || more > this.#allowance.reach.left)
+      throw new PushRefused('a file is larger than what the archive may hold of this host');
+    this.#allowance.reach.left -= more;
   }
 
   bytes(piece: Uint8Array): void {
@@ -73,6 +87,8 @@ class Receiver implements MemberSink {
         return;
       case 'big-base': {
         const { base } = saying(bigBase, content);
+        // A copy of its base is as large, before a byte of it came.
+        if (base !== null) this.#reachTo(member.number, push.reach(member.number) + (push.pooled(base) ?? 0));
         if (!push.beginBig(member.number, base))
           throw new PushRefused('a file is told by what changed in one that the archive does not hold');
         return;
@@ -87,8 +103,7 @@ class Receiver implements MemberSink {
         return;
       case 'big-end': {
         const { size } = saying(bigEnd, content);
-        if (size > this.#allowance.bytes)
-          throw new PushRefused('a file is larger than what the archive may hold of this host');
+        this.#reachTo(member.number, size);
         if (!push.endBig(member.number, size))
           throw new PackFault('the end of a large object that was not begun');
       }

@@ -56,7 +56,8 @@ function candidates(
 /**
  * The objects that go when a version goes. An object is in versions that follow each other, from the one it came with
  * to the last one that has it, unless it is among those that came back: so a look at the two neighbours is enough,
- * however many versions there are. `uncertain` tells that one of those that came back was left.
+ * however many versions there are. They are told one by one, from a manifest that is open and may be removed meanwhile.
+ * `uncertain` tells, once they are told, that one of those that came back was left.
  */
 export function objectsOnlyIn(
   archive: HostArchive,
@@ -64,23 +65,30 @@ export function objectsOnlyIn(
   before: HeldVersion | undefined,
   after: HeldVersion | undefined,
   returned: DigestSet,
-): { objects: string[]; uncertain: boolean } {
+): { objects(): Iterable<string>; readonly uncertain: boolean } {
   const maybe = candidates(archive, version, [before, after]);
-  if (maybe.size === 0) return { objects: [], uncertain: false };
   const held = new DigestSet();
-  addAll(archive, before, held);
-  addAll(archive, after, held);
-  const objects = new Set<string>();
-  let uncertain = false;
-  const records = new Records(archive.manifest(version));
-  records.skipHeader();
-  while (records.advance()) {
-    const object = objectOfRecord(records.lines);
-    if (object === undefined || !maybe.has(object) || held.has(object)) continue;
-    if (returned.has(object)) uncertain = true;
-    else objects.add(object);
+  if (maybe.size > 0) {
+    addAll(archive, before, held);
+    addAll(archive, after, held);
   }
-  return { objects: [...objects], uncertain };
+  const records = new Records(archive.manifest(version));
+  let uncertain = false;
+  function* objects(): Generator<string> {
+    records.skipHeader();
+    while (maybe.size > 0 && records.advance()) {
+      const object = objectOfRecord(records.lines);
+      if (object === undefined || !maybe.has(object) || held.has(object)) continue;
+      if (returned.has(object)) uncertain = true;
+      else yield object;
+    }
+  }
+  return {
+    objects,
+    get uncertain() {
+      return uncertain;
+    },
+  };
 }
 
 /** Every object that a version names: what is not among them is nobody's. */

@@ -20,9 +20,9 @@ const PEER_HOME = `${BENCH_DISK}/peer`;
 /** Where rsnapshot keeps its versions. */
 export const SNAPSHOTS = `${BENCH_DISK}/rsnapshot`;
 
-/** Makes the account, its key and the configurations. */
+/** Makes the account, its key and the configurations. Its number is none of those that hosts are limited by. */
 export const SET_UP_PEERS = `
-useradd --create-home --home-dir ${PEER_HOME} --shell /bin/bash peer
+useradd --uid 1500 --create-home --home-dir ${PEER_HOME} --shell /bin/bash peer
 mkdir -p -m 700 /root/.ssh
 ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/peer
 install -d -o peer -g peer -m 700 ${PEER_HOME}/.ssh

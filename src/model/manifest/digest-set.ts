@@ -1,8 +1,11 @@
 import { NumberSet } from '../number-set.ts';
 
-/** 52 bits of a SHA-256 in hex, which a number holds exactly; never 0. */
+/** Hex digits of a SHA-256 that are remembered: 52 bits, which a number holds exactly. */
+export const PREFIX = 13;
+
+/** The first bits of a SHA-256 in hex; never 0. */
 function keyOf(object: string): number {
-  return Number.parseInt(object.slice(0, 13), 16) + 1;
+  return Number.parseInt(object.slice(0, PREFIX), 16) + 1;
 }
 
 /**
@@ -20,9 +23,14 @@ export class DigestSet {
     return this.#keys.has(keyOf(object));
   }
 
-  /** Adds an object; false when it was there. */
+  /** Adds an object, of which the first digits are enough; false when it was there. */
   add(object: string): boolean {
     return this.#keys.add(keyOf(object));
+  }
+
+  /** The first digits of its objects, in no order. */
+  *prefixes(): Generator<string> {
+    for (const key of this.#keys.values()) yield (key - 1).toString(16).padStart(PREFIX, '0');
   }
 }
 

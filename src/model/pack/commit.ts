@@ -30,8 +30,23 @@ export const commitSchema = z.strictObject({
 /** A commit file. */
 export type Commit = z.output<typeof commitSchema>;
 
+/** Marks of lists, objects and values that a commit has: four for a pack, and what stands in warnings. */
+const MOST_MARKS = 4 * MAX_PACKS + 700 * MAX_WARNINGS;
+
+/** Whether a text has more values than any commit: as values they would take many times its size in memory. */
+function hasTooMuch(text: string): boolean {
+  let marks = 0;
+  for (let at = 0; at < text.length && marks <= MOST_MARKS; at++) {
+    const char = text.charCodeAt(at);
+    // [ { , of JSON
+    if (char === 0x5b || char === 0x7b || char === 0x2c) marks++;
+  }
+  return marks > MOST_MARKS;
+}
+
 /** A commit, or why the text is none. */
 export function readCommit(text: string): { commit: Commit } | { fault: string } {
+  if (hasTooMuch(text)) return { fault: 'it has more in it than any commit' };
   let value: unknown;
   try {
     value = JSON.parse(text);

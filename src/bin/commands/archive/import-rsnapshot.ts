@@ -37,18 +37,33 @@ const NO_LIMITS: ArchiveLimits = {
   entries: Number.MAX_SAFE_INTEGER,
 };
 
-/** A host of the table that has pushed nothing yet gets its folder now: an import comes before the first push. */
-function importHost(archive: OpenedArchive, name: string, dryRun: boolean): OpenedHost {
+/** A host of the archive or, before its first push, of the table. */
+function knownHost(archive: OpenedArchive, name: string): OpenedHost {
   const { reader, hosts } = archive;
   const row = hosts.find(({ minion, account }) => minion === name || account === name);
   if (row === undefined || reader.accounts().includes(row.account)) return findHost(archive, name);
-  if (!dryRun) mkdirSync(join(reader.folder, row.account), { mode: 0o700 });
   return { reader, account: row.account, shown: printable(row.minion) };
 }
 
-function limitsFor({ account }: OpenedHost, { hosts }: OpenedArchive, context: ArchiveContext): ArchiveLimits {
+/** The same, with its folder in the archive, which is made otherwise when its first push is taken in. */
+function importHost(archive: OpenedArchive, name: string): OpenedHost {
+  const host = knownHost(archive, name);
+  mkdirSync(join(host.reader.folder, host.account), { mode: 0o700, recursive: true });
+  return host;
+}
+
+function limitsFor(
+  { account }: OpenedHost,
+  { hosts }: OpenedArchive,
+  context: ArchiveContext,
+): ArchiveLimits {
   const read = readServerConfig(context.config);
-  return 'fault' in read ? NO_LIMITS : limitsOf(read.config, hosts.find((row) => row.account === account));
+  return 'fault' in read
+    ? NO_LIMITS
+    : limitsOf(
+        read.config,
+        hosts.find((row) => row.account === account),
+      );
 }
 
 function refuseImport(...problem: Parameters<typeof importRefused>): never {
@@ -126,7 +141,7 @@ async function refusing<Result>(host: string, step: ImportStep, run: () => Promi
         host,
         `${step.interval} (${step.version}): ${printable(thrown.message)}`,
         'this interval and later ones are not imported',
-        "if it is meant: raise archive_limits in the policy, apply the states to the backup server, and run this again; it goes on where it ended",
+        'if it is meant: raise archive_limits in the policy, apply the states to the backup server, and run this again; it goes on where it ended',
       );
     throw thrown;
   }
@@ -189,6 +204,45 @@ class ImportRun {
   }
 }
 
+/** What is to become of each interval, printed. */
+function plannedSteps(
+  host: OpenedHost,
+  root: string,
+  options: ImportOptions,
+  context: ArchiveContext,
+): readonly ImportStep[] {
+  const { reader, account, shown } = host;
+  const point = pointOf(options.point, shown);
+  const intervals = intervalsOf(root, point, shown);
+  const isThere = lstatSync(join(reader.folder, account), { throwIfNoEntry: false }) !== undefined;
+  const versions = isThere ? new DiskHostArchive(reader.folder, account, 'look').versions() : [];
+  const plan = planImport(intervals, point, versions, clockOf(options, context).now, shown);
+  if ('problem' in plan) throw new Refused(plan.problem);
+  context.terminal.out(planTable(plan.steps));
+  return plan.steps;
+}
+
+async function carryOut(
+  opened: OpenedArchive,
+  name: string,
+  root: string,
+  options: ImportOptions,
+  context: ArchiveContext,
+): Promise<ExitCode> {
+  const ran = context.runAsOwner(opened.reader.folder);
+  if (ran !== undefined) return Object.values(EXIT).find((code) => code === ran) ?? EXIT.problems;
+  const host = importHost(opened, name);
+  const lock = lockHost(host);
+  const run = new ImportRun(host, root, limitsFor(host, opened, context), context);
+  try {
+    await run.run(plannedSteps(host, root, options, context));
+    return EXIT.fine;
+  } finally {
+    lock.release();
+    printProblems(context.terminal, run.problems);
+  }
+}
+
 /** `import-rsnapshot HOST ROOT`: what rsnapshot kept of a host becomes its first versions. */
 export async function importRsnapshotCommand(
   name: string,
@@ -198,40 +252,13 @@ export async function importRsnapshotCommand(
 ): Promise<ExitCode> {
   return caring(context, async () => {
     // The walk stands in the folders that it reads, so no path may be relative.
-    const absolute = resolve(root);
+    const { archive } = options;
     const opened = openArchive(
-      options.archive === undefined ? options : { ...options, archive: resolve(options.archive) },
+      archive === undefined ? options : { ...options, archive: resolve(archive) },
       context,
     );
-    if (options.dryRun !== true) {
-      const ran = context.runAsOwner(opened.reader.folder);
-      if (ran !== undefined) return ran === EXIT.fine ? EXIT.fine : ran === EXIT.usage ? EXIT.usage : EXIT.problems;
-    }
-    const host = importHost(opened, name, options.dryRun === true);
-    const lock = options.dryRun === true ? undefined : lockHost(host);
-    try {
-      const point = pointOf(options.point, host.shown);
-      const intervals = intervalsOf(absolute, point, host.shown);
-      const folder = join(host.reader.folder, host.account);
-      const versions =
-        lstatSync(folder, { throwIfNoEntry: false }) === undefined
-          ? []
-          : new DiskHostArchive(host.reader.folder, host.account, 'look').versions();
-      const plan = planImport(intervals, point, versions, clockOf(options, context).now, host.shown);
-      if ('problem' in plan) throw new Refused(plan.problem);
-      context.terminal.out(planTable(plan.steps));
-      if (options.dryRun === true) return EXIT.fine;
-      const run = new ImportRun(host, absolute, limitsFor(host, opened, context), context);
-      const stood = process.cwd();
-      try {
-        await run.run(plan.steps);
-      } finally {
-        process.chdir(stood);
-      }
-      printProblems(context.terminal, run.problems);
-      return EXIT.fine;
-    } finally {
-      lock?.release();
-    }
+    if (options.dryRun !== true) return carryOut(opened, name, resolve(root), options, context);
+    plannedSteps(knownHost(opened, name), resolve(root), options, context);
+    return EXIT.fine;
   });
 }

@@ -1,0 +1,188 @@
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readAttributes } from '../../src/io/host-attributes.ts';
+import { diskTree } from '../../src/io/host-tree.ts';
+import { StatusReader } from '../../src/io/status-reader.ts';
+import { comparePaths } from '../../src/model/manifest/spelling.ts';
+import type { Walk } from '../../src/push/ports.ts';
+
+let folder: string;
+const before = process.cwd();
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'brinicle-walk-'));
+});
+
+afterEach(() => {
+  process.chdir(before);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Walked {
+  paths: string[];
+  unreadable: string[];
+  notThere: string[];
+}
+
+function walked(include: string[], exclude: string[] = [], at?: (path: string, walk: Walk) => void): Walked {
+  const found: Walked = { paths: [], unreadable: [], notThere: [] };
+  const walk = diskTree.walk(
+    { include, exclude, oneFileSystem: true },
+    {
+      unreadable: (path) => found.unreadable.push(path),
+      otherFileSystem: () => undefined,
+      notThere: (path) => found.notThere.push(path),
+    },
+  );
+  try {
+    for (let next = walk.next(); next !== undefined; next = walk.next()) {
+      if (next.path.startsWith(`.${folder}/`)) found.paths.push(next.path.slice(folder.length + 2));
+      at?.(next.path.slice(folder.length + 2), walk);
+    }
+  } finally {
+    walk.close();
+  }
+  return found;
+}
+
+describe('the walk', () => {
+  test('gives every path once, in the order of a manifest, names as bytes', () => {
+    mkdirSync(join(folder, 'a/b'), { recursive: true });
+    for (const name of ['a-b', 'a/b/c', 'a/x', 'ab', 'Z']) writeFileSync(join(folder, name), '');
+    writeFileSync(Buffer.from(`${folder}/\xff\x0a`, 'latin1'), '');
+    for (let n = 0; n < 5000; n++) writeFileSync(join(folder, `a/n${n}`), '');
+    const { paths } = walked([folder]);
+    expect(paths).toHaveLength(5000 + 8);
+    expect(paths).toContain('\xff\x0a');
+    expect([...paths].sort(comparePaths)).toEqual(paths);
+    expect(new Set(paths).size).toBe(paths.length);
+  });
+
+  test('does not enter a folder that became a symlink after it was looked at', () => {
+    mkdirSync(join(folder, 'trap'));
+    mkdirSync(join(folder, 'secret'));
+    writeFileSync(join(folder, 'secret/key'), '');
+    const { paths } = walked([join(folder, 'trap')], [], (path) => {
+      if (path !== 'trap') return;
+      renameSync(join(folder, 'trap'), join(folder, 'moved'));
+      symlinkSync(join(folder, 'secret'), join(folder, 'trap'));
+    });
+    expect(paths).toEqual(['trap']);
+  });
+
+  test('stays where it is when a folder above it is replaced', () => {
+    mkdirSync(join(folder, 'top/in'), { recursive: true });
+    mkdirSync(join(folder, 'other/in'), { recursive: true });
+    writeFileSync(join(folder, 'top/in/mine'), '');
+    writeFileSync(join(folder, 'top/last'), '');
+    writeFileSync(join(folder, 'other/in/theirs'), '');
+    const { paths } = walked([join(folder, 'top')], [], (path) => {
+      if (path !== 'top/in') return;
+      renameSync(join(folder, 'top'), join(folder, 'away'));
+      symlinkSync(join(folder, 'other'), join(folder, 'top'));
+    });
+    expect(paths).toEqual(['top', 'top/in', 'top/in/mine', 'top/last']);
+  });
+
+  test('a file that another one replaced before it was opened is told apart from a changed one', () => {
+    writeFileSync(join(folder, 'file'), 'old');
+    const seen: string[] = [];
+    const walk = diskTree.walk(
+      { include: [folder], exclude: [], oneFileSystem: true },
+      { unreadable: () => undefined, otherFileSystem: () => undefined, notThere: () => undefined },
+    );
+    for (let next = walk.next(); next !== undefined; next = walk.next()) {
+      if (next.name !== 'file') continue;
+      const first = walk.open(next);
+      writeFileSync(join(folder, 'file'), 'longer');
+      seen.push(first?.look().file ?? '', first?.look().file ?? '');
+      first?.close();
+      writeFileSync(join(folder, 'new'), 'x');
+      renameSync(join(folder, 'new'), join(folder, 'file'));
+      const second = walk.open(next);
+      seen.push(second?.look().file ?? '');
+      second?.close();
+    }
+    walk.close();
+    expect(seen).toEqual(['changed', 'same', 'other']);
+  });
+
+  test('says what is to be included and is not there, and leaves out what is excluded', () => {
+    mkdirSync(join(folder, 'in'));
+    writeFileSync(join(folder, 'in/no.log'), '');
+    writeFileSync(join(folder, 'in/yes'), '');
+    const found = walked([join(folder, 'in'), join(folder, 'gone/deep')], ['*.log']);
+    expect(found.paths).toEqual(['in', 'in/yes']);
+    expect(found.notThere).toEqual([`.${folder}/gone`]);
+  });
+});
+
+describe('looking at many files with two threads', () => {
+  test('finds what lstat finds, in any number, and nothing for what is gone', () => {
+    const names = Array.from({ length: 9000 }, (_, n) => `f${n}`);
+    for (const [n, name] of names.entries())
+      if (n % 7 !== 0) writeFileSync(join(folder, name), 'x'.repeat(n % 50));
+    process.chdir(folder);
+    const reader = new StatusReader();
+    reader.start();
+    try {
+      for (let from = 0; from < names.length; ) {
+        const found = reader.read(names, from);
+        expect(found.length).toBeGreaterThan(0);
+        for (const [index, status] of found.entries()) {
+          const real = lstatSync(names[from + index] ?? '', { throwIfNoEntry: false });
+          const fields = ['ino', 'size', 'mtimeMs', 'ctimeMs', 'mode', 'uid', 'nlink', 'dev'] as const;
+          const own = status === undefined || status instanceof Error ? undefined : status;
+          expect(fields.map((field) => own?.[field])).toEqual(fields.map((field) => real?.[field]));
+          expect([own?.isFile(), own?.isDirectory()]).toEqual([real?.isFile(), real?.isDirectory()]);
+        }
+        from += found.length;
+      }
+    } finally {
+      reader.stop();
+    }
+  });
+});
+
+describe('what getfattr prints', () => {
+  test('is read by path, with escapes, empty values and without labels of SELinux', () => {
+    const printed = [
+      '# file: /',
+      'user.root=0sYQ==',
+      '',
+      '# file: /with\\012newline',
+      'security.selinux=0sYQ==',
+      'user.b=0sYg==',
+      'user.a',
+      '',
+      '# file: /only/label',
+      'security.selinux=0sYQ==',
+      '',
+    ].join('\n');
+    expect([...readAttributes(printed)]).toEqual([
+      ['/', [{ name: 'user.root', value: 'YQ==' }]],
+      [
+        '/with\nnewline',
+        [
+          { name: 'user.a', value: '' },
+          { name: 'user.b', value: 'Yg==' },
+        ],
+      ],
+    ]);
+  });
+
+  test('is what a file really has', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    try {
+      execFileSync('setfattr', ['-n', 'user.note', '-v', 'hello', join(folder, 'file')]);
+    } catch {
+      // No setfattr, or a file system without attributes: the integration tests have both.
+      return;
+    }
+    const { of } = await diskTree.attributes([`.${folder}/file`, `.${folder}`]);
+    expect([...of]).toEqual([[`.${folder}/file`, [{ name: 'user.note', value: 'aGVsbG8=' }]]]);
+  });
+});

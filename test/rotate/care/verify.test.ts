@@ -1,0 +1,229 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DiskHostArchive } from '../../../src/io/host-archive.ts';
+import { objectPath } from '../../../src/model/manifest/entry.ts';
+import { NOON } from '../../restore/run-archive.ts';
+import { file, folder, hashOf } from '../../restore/sample-entries.ts';
+import { ACCOUNT, CareArchive, DAY } from './care-archive.ts';
+
+let made: CareArchive;
+let names: string[] = [];
+const CONTENTS = ['one', 'two', 'three', 'four'];
+
+beforeEach(() => {
+  made = new CareArchive().begin();
+  for (const content of CONTENTS) made.put(content);
+  // `four` has left the tree before the newest version.
+  const tree = [folder('./etc'), ...CONTENTS.map((content) => file(`./etc/${content}`, content))].sort(
+    (a, b) => (a.path < b.path ? -1 : 1),
+  );
+  names = [3, 2].map((days) => made.version(NOON - days * DAY, tree));
+  names.push(
+    made.version(
+      NOON - DAY,
+      tree.filter(({ path }) => path !== './etc/four'),
+    ),
+  );
+});
+afterEach(() => made.remove());
+
+const object = (content: string): string => join(made.host, objectPath(hashOf(content)));
+const counted = () => new DiskHostArchive(made.archive, ACCOUNT).countPool();
+
+/** Changes a byte of an object, as a disk does. */
+function damage(content: string): void {
+  chmodSync(object(content), 0o600);
+  const bytes = readFileSync(object(content));
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  writeFileSync(object(content), bytes);
+}
+
+describe('an archive that is as it was', () => {
+  test('is said to be so, and stays so', async () => {
+    const { code, out, err } = await made.run('verify');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toBe('web1: 4 of 4 objects read, 15 B in 0 s: nothing is damaged or missing\n');
+    expect(existsSync(join(made.host, 'state.json'))).toBe(false);
+    expect(existsSync(join(made.host, 'status-due'))).toBe(false);
+  });
+
+  test('by a share a day every object is read in turn', async () => {
+    let read = 0;
+    for (let day = 0; day < 4; day++) {
+      made.now = NOON + day * DAY;
+      made.rememberClock(made.now - 3600, 3600);
+      const { out, code } = await made.run('verify', '--share', '25', '--json');
+      expect(code).toBe(0);
+      read += JSON.parse(out)[0].hashed;
+    }
+    expect(read).toBe(4);
+  });
+
+  test.each(['0', '101', 'some', '-5'])('--share %s is wrong usage', async (share) => {
+    expect((await made.run('verify', `--share=${share}`)).code).toBe(2);
+  });
+});
+
+describe('damage', () => {
+  test('names paths and versions, moves the object aside, and asks for a full push', async () => {
+    damage('two');
+    unlinkSync(object('three'));
+    const { code, out, err } = await made.run('verify', 'web1');
+    expect(code).toBe(1);
+    const hurt = (what: string, content: string): string =>
+      `  ${what}  /etc/${content}  in 3 versions, ${names[0]} to ${names[2]}  (${hashOf(content).slice(0, 12)})`;
+    expect(out.split('\n')).toEqual(
+      expect.arrayContaining([
+        `web1: object ${hashOf('two')} has another content than its name says`,
+        hurt('damaged', 'two'),
+        hurt('missing', 'three'),
+        'web1: 3 of 3 objects read, 10 B in 0 s: 1 damaged, 1 missing',
+        `web1: 1 damaged objects lie in ${ACCOUNT}/damaged; remove them once you have looked`,
+      ]),
+    );
+    expect(err).toMatch(/\[object-damaged\] web1: 1 objects are damaged and 1 are missing/);
+    expect(err).toContain('its next push sends everything anew');
+    const aside = join(made.host, 'damaged', hashOf('two'));
+    expect(lstatSync(aside).mode & 0o777).toBe(0o400);
+    expect(createHash('sha256').update(readFileSync(aside)).digest('hex')).not.toBe(hashOf('two'));
+    expect(existsSync(object('two'))).toBe(false);
+    expect(made.json('state.json')).toMatchObject({ fullWanted: true, pool: counted() });
+    expect(counted()).toEqual({ objects: 2, bytes: 7 });
+    expect(existsSync(join(made.host, 'status-due'))).toBe(true);
+  });
+
+  test('as JSON it is all there', async () => {
+    damage('two');
+    const { out } = await made.run('verify', '--json');
+    expect(JSON.parse(out)).toEqual([
+      expect.objectContaining({
+        host: 'web1',
+        account: ACCOUNT,
+        damaged: 1,
+        damaged_objects: [{ object: hashOf('two'), why: 'has another content than its name says' }],
+        missing: 0,
+        hurt: [
+          {
+            path: '/etc/two',
+            object: hashOf('two'),
+            what: 'damaged',
+            versions: 3,
+            first: names[0],
+            last: names[2],
+          },
+        ],
+        full_wanted: true,
+        set_aside: 1,
+      }),
+    ]);
+  });
+
+  test('of what only older versions need asks for no push, which could not bring it', async () => {
+    damage('four');
+    const { code, err } = await made.run('verify', 'web1');
+    expect(code).toBe(1);
+    expect(err).toContain('no push can bring them again: what only older versions need is on the ice');
+    expect(made.json('state.json')).toMatchObject({ fullWanted: false });
+    expect(existsSync(join(made.host, 'status-due'))).toBe(false);
+  });
+
+  test('of what no version needs hurts nothing, and is told', async () => {
+    made.put('nobody');
+    damage('nobody');
+    const { code, out, err } = await made.run('verify', 'web1');
+    expect(code).toBe(1);
+    expect(err).toContain('no version needs them; 1 were moved aside');
+    expect(out).not.toContain('what cannot be restored');
+    expect(made.json('state.json')).toMatchObject({ fullWanted: false });
+  });
+
+  test('a symlink, a folder and a fifo in the place of an object are not followed', async () => {
+    const secret = join(made.scratch, 'secret');
+    writeFileSync(secret, 'two', { mode: 0o644 });
+    unlinkSync(object('two'));
+    symlinkSync(secret, object('two'));
+    unlinkSync(object('three'));
+    mkdirSync(object('three'));
+    const { out } = await made.run('verify', 'web1');
+    expect(out).toContain(`object ${hashOf('two')} is no regular file`);
+    expect(out).toContain(`object ${hashOf('three')} is no regular file`);
+    expect(lstatSync(secret).mode & 0o777).toBe(0o644);
+    expect(lstatSync(join(made.host, 'damaged', hashOf('two'))).isSymbolicLink()).toBe(true);
+  });
+
+  test('where `damaged` is a symlink nothing is moved through it', async () => {
+    const elsewhere = join(made.scratch, 'elsewhere');
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, join(made.host, 'damaged'));
+    damage('two');
+    const { code } = await made.run('verify', 'web1');
+    expect(code).toBe(1);
+    expect(existsSync(object('two'))).toBe(true);
+  });
+
+  test('more paths than fit are counted', async () => {
+    const many = Array.from({ length: 1200 }, (_, index) =>
+      file(`./many/${String(index).padStart(4, '0')}`, 'two'),
+    );
+    const newest = made.version(NOON - 3600, [folder('./many'), ...many]);
+    rmSync(object('two'));
+    const { out } = await made.run('verify', 'web1');
+    expect(out).toContain(`  missing  /many/0998  in ${newest}`);
+    expect(out).not.toContain('/many/0999');
+    expect(out).toContain('  and 201 more, each version counted\n');
+  });
+});
+
+describe('a manifest that is not the one that was committed', () => {
+  test('is told apart by its record', async () => {
+    const path = join(made.host, 'versions', `${names[1]}.mtree`);
+    writeFileSync(path, readFileSync(path, 'latin1').replace('mode=0644', 'mode=4755'), 'latin1');
+    const { code, err } = await made.run('verify', 'web1');
+    expect(code).toBe(1);
+    expect(err).toContain(
+      `[manifest-altered] web1: the manifest of ${names[1]}: it is not the one that was committed`,
+    );
+  });
+
+  test('is told where it cannot be read, and the others are gone through', async () => {
+    writeFileSync(join(made.host, 'versions', `${names[0]}.mtree`), '');
+    rmSync(join(made.host, 'versions', `${names[0]}.mtree`));
+    writeFileSync(join(made.host, 'versions', `${names[0]}.mtree.gz`), 'no gzip');
+    damage('two');
+    const { code, err, out } = await made.run('verify', 'web1');
+    expect(code).toBe(1);
+    expect(err).toContain(`[manifest-altered] web1: the manifest of ${names[0]}: `);
+    expect(out).toContain(`/etc/two  in 2 versions, ${names[1]} to ${names[2]}`);
+  });
+});
+
+test('it waits for whoever has the archive before it moves anything', async () => {
+  damage('two');
+  const lock = join(made.host, '.lock');
+  writeFileSync(lock, '');
+  const holder = spawn('flock', [lock, 'sh', '-c', 'echo held; sleep 1'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(holder.stdout, 'data');
+  const ended = once(holder, 'close');
+  const began = Date.now();
+  const { out } = await made.run('verify', 'web1');
+  expect(Date.now() - began).toBeGreaterThan(500);
+  expect(out).toContain('1 damaged, 0 missing');
+  expect(existsSync(join(made.host, 'damaged', hashOf('two')))).toBe(true);
+  await ended;
+});
