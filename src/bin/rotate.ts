@@ -1,7 +1,7 @@
 import {
-  chownSync,
   closeSync,
   existsSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   statSync,
@@ -86,7 +86,7 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
       const folder = join(config.archive, account);
       if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) return;
       mkdirSync(folder, { mode: 0o700 });
-      chownSync(folder, user.uid, user.gid);
+      lchownSync(folder, user.uid, user.gid);
     },
     houseDue: (account) => {
       const folder = join(config.archive, account);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readConfigFile } from '../io/config-file.ts';
+import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { diskTree } from '../io/host-tree.ts';
 import { mountsWithFiles } from '../io/mounts.ts';
@@ -146,6 +147,7 @@ async function portsOf(config: SnapConfig, options: Options): Promise<SessionPor
     progress: shown.progress,
     end: shown.end,
     holdsFiles: mountsWithFiles(),
+    step: faultPoint(),
     connect: () =>
       openDropBox({
         ...config.server,
@@ -172,7 +174,7 @@ async function dryRun(config: SnapConfig, options: Options): Promise<number> {
     const quiet = state.readingOnly();
     const result = await runPush(
       { ...wish, base, journal: undefined },
-      { ...ports, state: quiet, box: () => Promise.resolve(box) },
+      { ...ports, state: quiet, box: () => Promise.resolve(box), committing: () => Promise.resolve() },
     );
     ports.end();
     if (options.json === true) terminal.out(jsonText({ ...withoutLarge(result), base }));

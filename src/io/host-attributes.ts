@@ -55,9 +55,10 @@ export function hostAttributes(paths: readonly ByteText[], root = '/'): Promise<
     child.stdin.on('error', () => undefined);
     child.on('close', (code) => {
       const of = readAttributes(Buffer.concat(printed).toString('latin1'));
-      // 126 and 127 are xargs' own for a program that cannot be run; files that vanished meanwhile are no fault.
-      const lacks = code === 126 || code === 127;
-      resolve(lacks ? { of, fault: 'getfattr cannot be run (package attr)' } : { of });
+      // Up to 123 is what xargs makes of files that vanished meanwhile; 126 and 127 of a program that cannot be run.
+      if (code !== null && code <= 123) resolve({ of });
+      else if (code === 126 || code === 127) resolve({ of, fault: 'getfattr cannot be run (package attr)' });
+      else resolve({ of, fault: 'getfattr was ended' });
     });
     child.stdin.end(Buffer.from(paths.map((path) => `${path}\0`).join(''), 'latin1'));
   });

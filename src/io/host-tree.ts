@@ -175,8 +175,8 @@ class DiskWalk implements Walk {
     let descriptor: number | undefined;
     try {
       descriptor = openQuietly(pathArgument(found.name), FOLDER_FLAGS);
-      const { ino, dev } = fstatSync(descriptor);
-      if (ino !== found.stat.ino || dev !== found.stat.dev) {
+      // Another folder may have taken its place since it was looked at, as a deployment does: that one is gone into.
+      if (fstatSync(descriptor).dev !== found.stat.dev) {
         closeSync(descriptor);
         return;
       }
@@ -216,6 +216,11 @@ class DiskWalk implements Walk {
   time(found: Found): Moment | undefined {
     const stat = lstatSync(pathArgument(found.name), { bigint: true, throwIfNoEntry: false });
     return stat === undefined ? undefined : momentOf(stat.mtimeNs);
+  }
+
+  again(found: Found): Found | undefined {
+    const stat = lstatSync(pathArgument(found.name), { throwIfNoEntry: false });
+    return stat === undefined ? undefined : { ...found, stat };
   }
 
   target(found: Found): ByteText | undefined {

@@ -3,6 +3,7 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -39,12 +40,15 @@ const rememberedSchema = z.strictObject({
   accepted: digest.nullable(),
   last: z.strictObject({ push: id, manifest: digest, at: count }).nullable(),
   fullAsked: count.nullable(),
+  asking: z.boolean(),
+  earlier: z.array(digest).max(8),
 });
 
 const journalSchema = z.strictObject({
   format: z.literal(1),
   push: id,
   began: count,
+  at: count,
   base: digest.nullable(),
   packs: z.array(z.strictObject({ sha256: digest, bytes: count })),
   data: count,
@@ -55,6 +59,7 @@ const journalSchema = z.strictObject({
       path: z.string(),
       number: count,
       base: digest.nullable(),
+      blocks: count,
       inode: count,
       ctime: z.number(),
       mtime: z.number(),
@@ -65,7 +70,14 @@ const journalSchema = z.strictObject({
 
 const sealedSchema = z.record(z.string(), z.strictObject({ content: digest, object: digest, size: count }));
 
-const NOTHING: Remembered = { format: 1, accepted: null, last: null, fullAsked: null };
+const NOTHING: Remembered = {
+  format: 1,
+  accepted: null,
+  last: null,
+  fullAsked: null,
+  asking: false,
+  earlier: [],
+};
 
 const MIB = 2 ** 20;
 
@@ -79,15 +91,22 @@ function read(path: string): Buffer | undefined {
   }
 }
 
-/** JSON of a schema, or nothing when it is gone or damaged. */
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** JSON of a schema, or nothing when it is gone or damaged: its SHA-256 stands below it, since one digit may be all that is wrong. */
 function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
-  const bytes = read(path);
-  if (bytes === undefined) return undefined;
+  const [json = '', sum] = read(path)?.toString('utf8').split('\n') ?? [];
+  if (sum !== sha256(json)) return undefined;
   try {
-    return schema.parse(JSON.parse(bytes.toString('utf8')));
+    return schema.parse(JSON.parse(json));
   } catch {
     return undefined;
   }
+}
+
+function writeJson(path: string, value: unknown): void {
+  const json = JSON.stringify(value);
+  replace(path, `${json}\n${sha256(json)}\n`);
 }
 
 /** Writes a file beside its place, makes it durable, and renames it there. */
@@ -119,7 +138,9 @@ class TextFile {
   readonly #written: (bytes: Buffer) => void;
 
   constructor(path: string, written: (bytes: Buffer) => void = () => undefined) {
-    this.descriptor = openSync(path, 'w+', 0o600);
+    // What a run that died left there may be a kept tree as well, by another name.
+    rmSync(path, { force: true });
+    this.descriptor = openSync(path, 'wx+', 0o600);
     this.#written = written;
   }
 
@@ -159,6 +180,22 @@ function textPieces(descriptor: number, most: number): TextSource {
     at += got;
     return piece.toString('latin1', 0, got);
   };
+}
+
+/** True when a file is there and begins with what a journal says of it. */
+function beginsWith(path: string, { bytes, sha256: wanted }: Journal['tree']): boolean {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (thrown) {
+    if (isErrno(thrown)) return false;
+    throw thrown;
+  }
+  try {
+    return hasDigest(descriptor, bytes, wanted);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** True when the first bytes of a file have this SHA-256. */
@@ -224,7 +261,8 @@ class DiskTreeWriter implements TreeWriter {
   #write(): TextFile {
     const { base, running } = this.#place;
     const manifest = new TextFile(`${running}.manifest`, (bytes) => this.#hash.update(bytes));
-    this.#descriptor = openSync(`${running}.rows`, 'w', 0o600);
+    rmSync(`${running}.rows`, { force: true });
+    this.#descriptor = openSync(`${running}.rows`, 'wx', 0o600);
     this.#manifest = manifest;
     if (base === undefined) {
       manifest.add(MANIFEST_HEADER);
@@ -336,7 +374,7 @@ export class DiskPushState implements PushState {
 
   save(remembered: Remembered): void {
     if (JSON.stringify(this.load()) === JSON.stringify(remembered)) return;
-    replace(this.#at('remembered.json'), `${JSON.stringify(remembered)}\n`);
+    writeJson(this.#at('remembered.json'), remembered);
   }
 
   tree(sha256: string): KnownTree | undefined {
@@ -344,14 +382,13 @@ export class DiskPushState implements PushState {
   }
 
   unfinished({ tree }: Journal): KnownTree | undefined {
-    try {
+    const running = this.#scratchAt('running');
+    if (beginsWith(`${running}.manifest`, tree)) {
       // The run that goes on writes its own tree where this one lies.
-      for (const kind of ['manifest', 'rows'])
-        renameSync(this.#scratchAt(`running.${kind}`), this.#at(`unfinished.${kind}`));
-    } catch (thrown) {
-      if (isErrno(thrown)) return undefined;
-      throw thrown;
+      for (const kind of ['rows', 'manifest'])
+        renameSync(`${running}.${kind}`, this.#at(`unfinished.${kind}`));
     }
+    // Else a run that went on died before it came as far as the one before it.
     return this.#known(this.#at('unfinished'), tree.bytes, tree.sha256);
   }
 
@@ -382,8 +419,11 @@ export class DiskPushState implements PushState {
   }
 
   keepTree(sha256: string): void {
-    for (const kind of ['manifest', 'rows'])
-      renameSync(this.#scratchAt(`running.${kind}`), this.#at(`trees/${sha256}.${kind}`));
+    for (const kind of ['rows', 'manifest']) {
+      const kept = this.#at(`trees/${sha256}.${kind}`);
+      rmSync(kept, { force: true });
+      linkSync(this.#scratchAt(`running.${kind}`), kept);
+    }
   }
 
   sweep(trees: readonly string[], objects: ReadonlySet<string>): void {
@@ -394,11 +434,10 @@ export class DiskPushState implements PushState {
       if (!kept.has(name.replace(/\.(?:manifest|rows)$/, '')))
         rmSync(this.#at(`trees/${name}`), { force: true });
     }
-    for (const kind of ['manifest', 'rows']) rmSync(this.#at(`unfinished.${kind}`), { force: true });
   }
 
   writeJournal(journal: Journal): void {
-    replace(this.#at('journal.json'), JSON.stringify(journal));
+    writeJson(this.#at('journal.json'), journal);
   }
 
   journal(): Journal | undefined {
@@ -407,6 +446,10 @@ export class DiskPushState implements PushState {
 
   dropJournal(): void {
     rmSync(this.#at('journal.json'), { force: true });
+    for (const kind of ['manifest', 'rows']) {
+      rmSync(this.#scratchAt(`running.${kind}`), { force: true });
+      rmSync(this.#at(`unfinished.${kind}`), { force: true });
+    }
   }
 
   blocks(object: string): BlockDigests | undefined {
@@ -457,7 +500,7 @@ export class DiskPushState implements PushState {
     const before = readJson(this.#at('sealed.json'), sealedSchema) ?? {};
     this.#sealed = Object.fromEntries(all);
     if (JSON.stringify(before) === JSON.stringify(this.#sealed)) return;
-    replace(this.#at('sealed.json'), JSON.stringify(this.#sealed));
+    writeJson(this.#at('sealed.json'), this.#sealed);
   }
 
   /** The same for a dry run: it reads what is remembered, and writes into the scratch folder alone. */

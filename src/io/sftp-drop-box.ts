@@ -219,13 +219,14 @@ class SftpUpload implements Upload {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
-  async finish(): Promise<void> {
+  async finish(durable?: () => Promise<void>): Promise<void> {
     await this.#until(() => this.#underWay === 0);
     const { sftp } = this.#box;
     await this.#box.call(`making ${this.#name} durable`, (done) =>
       sftp.ext_openssh_fsync(this.#handle, done),
     );
     await this.#box.call(`closing ${this.#name}`, (done) => sftp.close(this.#handle, done));
+    await durable?.();
     await this.#box.call(`naming ${this.#name}`, (done) =>
       sftp.ext_openssh_rename(`/inbox/${partName(this.#name)}`, `/inbox/${this.#name}`, done),
     );
@@ -332,6 +333,14 @@ class SftpDropBox implements DropBox {
       this.sftp.open(`/inbox/${partName(name)}`, flags, done),
     );
     return new SftpUpload(this, name, handle);
+  }
+
+  async name(name: string): Promise<void> {
+    await this.#askUnlessAbsent(`naming ${name}`, (done) =>
+      this.sftp.ext_openssh_rename(`/inbox/${partName(name)}`, `/inbox/${name}`, (thrown) =>
+        done(thrown, undefined),
+      ),
+    );
   }
 
   spare(): Buffer {

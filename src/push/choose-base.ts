@@ -26,10 +26,13 @@ export function chooseBase(
 ): BaseChoice {
   if (full) return { kind: 'full', why: 'asked by --full', asked: false };
   const held = status?.accepted?.manifest;
-  const known = [remembered.last?.manifest, remembered.accepted];
+  const { last, accepted, earlier } = remembered;
+  const known = [last?.manifest, accepted];
   if (known.every((manifest) => manifest === undefined || manifest === null))
     return { kind: 'full', why: 'nothing is remembered here of an earlier push', asked: false };
+  // One that was begun may be ended, however often it is interrupted.
   const mayAsk =
+    remembered.asking ||
     remembered.fullAsked === null ||
     now - remembered.fullAsked >= FULL_EVERY ||
     remembered.fullAsked > now + 86_400;
@@ -44,7 +47,7 @@ export function chooseBase(
     return { kind: 'full', why: 'the backup server refused the last push', asked: true };
   if (held !== undefined && held === remembered.last?.manifest)
     return { kind: 'base', manifest: held, why: 'the backup server holds the last push' };
-  if (held !== undefined && held === remembered.accepted)
+  if (held !== undefined && (held === accepted || earlier.includes(held)))
     return {
       kind: 'base',
       manifest: held,
@@ -67,6 +70,26 @@ export function chooseBase(
 /** What is remembered once the server has told what it holds: never an older manifest than before. */
 export function rememberAccepted(remembered: Remembered, status: Status | undefined): Remembered {
   const held = status?.accepted?.manifest;
-  const isLast = held !== undefined && held === remembered.last?.manifest;
-  return isLast ? { ...remembered, accepted: held } : remembered;
+  if (held === undefined) return remembered;
+  if (held === remembered.last?.manifest) return { ...remembered, accepted: held, earlier: [] };
+  const at = remembered.earlier.lastIndexOf(held);
+  return at < 0 ? remembered : { ...remembered, accepted: held, earlier: remembered.earlier.slice(at + 1) };
+}
+
+/** Pushes before the last one that are remembered until the server tells of one of them. */
+const EARLIER = 3;
+
+/**
+ * What is remembered before a commit goes out: from then on the server may hold its manifest, whatever becomes of this
+ * run. It may still come to hold those before it too.
+ */
+export function rememberSent(remembered: Remembered, sent: NonNullable<Remembered['last']>): Remembered {
+  const { last, accepted, earlier } = remembered;
+  const isNews = last !== null && last.manifest !== accepted && last.manifest !== sent.manifest;
+  return {
+    ...remembered,
+    last: sent,
+    earlier: isNews ? [...earlier, last.manifest].slice(-EARLIER) : earlier,
+    asking: false,
+  };
 }

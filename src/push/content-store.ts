@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto';
 import { objectOfRecord } from '../model/manifest/digest-set.ts';
 import type { ByteText } from '../model/manifest/entry.ts';
+import { NumberSet } from '../model/number-set.ts';
 import { BlockDigests } from '../model/pack/block-digests.ts';
 import { BIG_BLOCK, MAX_DATA } from '../model/pack/member.ts';
 import { ContentIndex } from './content-index.ts';
 import type { PackWriter } from './pack-writer.ts';
-import type { Clock, Found, Journal, OpenFile, PushState, Sealed, Sealer } from './ports.ts';
+import {
+  type Clock,
+  type Found,
+  type Journal,
+  type OpenFile,
+  type PushState,
+  ROW,
+  type Sealed,
+  type Sealer,
+} from './ports.ts';
 
 /** What became of a file's content, and how the file looked afterwards. */
 export interface StoredFile {
@@ -30,8 +40,9 @@ interface BigFile {
   number: number;
   open: NonNullable<Journal['open']>;
   baseBlocks: BlockDigests | undefined;
-  /** Blocks that an earlier run of the same push sent. */
+  /** Blocks that an earlier run of the same push sent, and how many of them its packs hold. */
   sentBlocks: BlockDigests | undefined;
+  sent: number;
   digests: BlockDigests;
   isBegun: boolean;
 }
@@ -42,9 +53,15 @@ const MANY_NEW = 2000;
 /** Bytes from which on a new file is looked for among what the server holds. */
 const WORTH_LOOKING = 2 ** 20;
 
-const ZERO_BLOCK = createHash('sha256').update(Buffer.alloc(BIG_BLOCK)).digest();
+const ZEROS = Buffer.alloc(BIG_BLOCK);
+
+const ZERO_BLOCK = createHash('sha256').update(ZEROS).digest();
 
 const objectOf = objectOfRecord;
+
+/** One whole number above 0 of a time in milliseconds and a size. Two that meet only cost a look. */
+const timeAndSize = (time = 0, size = 0): number =>
+  ((Math.round(Math.abs(time) * 1000) + size * 7919) % 2 ** 52) + 1;
 
 /** Stores the contents of files in the packs of a push: whole, by their changed blocks, or sealed; or not at all, when the server holds them. */
 export class ContentStore {
@@ -59,6 +76,8 @@ export class ContentStore {
   /** Bytes of files that were read. */
   read = 0;
   #index: ContentIndex | undefined;
+  /** Times and sizes of the files that the base has, mixed into one number each. */
+  #moved: NumberSet | undefined;
   #newPaths = 0;
   #data: number;
   #big: number;
@@ -79,9 +98,13 @@ export class ContentStore {
 
   /** What a later run needs to go on from here. */
   journalled(): Pick<Journal, 'data' | 'big' | 'open'> {
-    if (this.#open !== null && this.#openDigests !== undefined)
-      this.#ports.state.keepUnfinishedBlocks(this.#openDigests);
-    return { data: this.#data, big: this.#big, open: this.#open };
+    const [open, digests] = [this.#open, this.#openDigests];
+    if (open !== null && digests !== undefined) this.#ports.state.keepUnfinishedBlocks(digests);
+    return {
+      data: this.#data,
+      big: this.#big,
+      open: open === null ? null : { ...open, blocks: digests?.blocks ?? 0 },
+    };
   }
 
   /** Stores a file that fits into one member. Content that is not of one moment is read again, a few times. */
@@ -104,7 +127,7 @@ export class ContentStore {
     const content = this.#scratch.subarray(0, size);
     const digest = createHash('sha256').update(content).digest();
     const object = digest.toString('hex');
-    if (!this.#isHeld(object, size, known))
+    if (!this.#isHeld(object, found, size, known))
       await this.#packs.addHashed({ kind: 'data', number: this.#data++ }, content, digest);
     return { object, size, look, again: tries > 0 };
   }
@@ -125,12 +148,30 @@ export class ContentStore {
   }
 
   /** Whether the server holds an object, so that it need not be sent. */
-  #isHeld(object: string, size: number, known: string | undefined): boolean {
+  #isHeld(object: string, found: Found, size: number, known: string | undefined): boolean {
     if (known !== undefined && objectOf(known) === object) return true;
     if (known !== undefined) return false;
     this.#newPaths++;
-    if (size < WORTH_LOOKING && this.#newPaths < MANY_NEW && this.#index === undefined) return false;
-    return this.#contents()?.has(object) === true;
+    const isWorth =
+      this.#index !== undefined ||
+      size >= WORTH_LOOKING ||
+      this.#newPaths >= MANY_NEW ||
+      this.#mayBeMoved(found, size);
+    return isWorth && this.#contents()?.has(object) === true;
+  }
+
+  /** A renamed file keeps its size and time, and so does a careful copy: only then small files are looked for. */
+  #mayBeMoved({ stat }: Found, size: number): boolean {
+    if (this.#moved === undefined) {
+      this.#moved = new NumberSet();
+      const { base } = this.#plan;
+      const next = base === null ? undefined : this.#ports.state.tree(base)?.rows;
+      for (let rows = next?.(); rows !== undefined; rows = next?.()) {
+        for (let at = 0; at < rows.length; at += ROW)
+          this.#moved.add(timeAndSize(rows[at + 2], rows[at + 3]));
+      }
+    }
+    return this.#moved.has(timeAndSize(stat.mtimeMs, size));
   }
 
   #contents(): ContentIndex | undefined {
@@ -175,16 +216,19 @@ export class ContentStore {
     const resumed = this.#resumable(found);
     const baseObject = resumed === undefined ? held : (resumed.base ?? undefined);
     const baseBlocks = baseObject === undefined ? undefined : state.blocks(baseObject);
-    const base = baseBlocks === undefined ? null : (baseObject ?? null);
+    // What the server was told to write over stays so, whatever was lost here since.
+    const base =
+      resumed !== undefined ? resumed.base : baseBlocks === undefined ? null : (baseObject ?? null);
     const number = resumed?.number ?? this.#big++;
     const { ino: inode, ctimeMs: ctime, mtimeMs: mtime, size } = stat;
-    const open = { path, number, base, inode, ctime, mtime, size };
+    const open = { path, number, base, blocks: 0, inode, ctime, mtime, size };
     if (resumed !== undefined) this.#open = open;
     return {
       number,
       open,
       baseBlocks,
       sentBlocks: resumed === undefined ? undefined : state.unfinishedBlocks(),
+      sent: resumed?.blocks ?? 0,
       digests: new BlockDigests(),
       isBegun: resumed !== undefined,
     };
@@ -216,11 +260,13 @@ export class ContentStore {
   }
 
   async #sendBlock(block: Uint8Array, offset: number, big: BigFile): Promise<void> {
-    const digest = createHash('sha256').update(block).digest();
-    const { baseBlocks, sentBlocks, number } = big;
+    const isZero = ZEROS.equals(block);
+    const digest = isZero ? ZERO_BLOCK : createHash('sha256').update(block).digest();
+    const { baseBlocks, sentBlocks, sent, number, open } = big;
     // Where nothing is written over, a block of zeros is a hole.
-    const isThere = baseBlocks === undefined ? digest.equals(ZERO_BLOCK) : baseBlocks.has(offset, digest);
-    if (!isThere && sentBlocks?.has(offset, digest) !== true) {
+    const isThere = open.base === null ? isZero : baseBlocks?.has(offset, digest) === true;
+    const isSent = offset < sent * BIG_BLOCK && sentBlocks?.has(offset, digest) === true;
+    if (!isThere && !isSent) {
       await this.#sayBase(big);
       await this.#packs.addHashed({ kind: 'big-block', number, offset }, block, digest);
     }

@@ -8,7 +8,8 @@ export function discardingBox(): DropBox {
   return {
     readStatus: () => Promise.resolve(undefined),
     spare: () => piece,
-    begin: () => Promise.resolve({ write: () => undefined, finish: () => Promise.resolve() }),
+    begin: () => Promise.resolve({ write: () => undefined, finish: async (durable) => durable?.() }),
+    name: () => Promise.resolve(),
     close: () => undefined,
   };
 }

@@ -31,8 +31,8 @@ class LazyUpload implements Upload {
     return this.#begun.then((upload) => upload.write(piece));
   }
 
-  async finish(): Promise<void> {
-    await (await this.#begun).finish();
+  async finish(durable?: () => Promise<void>): Promise<void> {
+    await (await this.#begun).finish(durable);
   }
 }
 
@@ -57,6 +57,10 @@ export class LazyBox implements DropBox {
     return Promise.resolve(
       this.#made?.begin(name) ?? new LazyUpload(this.#box.then((box) => box.begin(name))),
     );
+  }
+
+  async name(name: string): Promise<void> {
+    await (await this.#box).name(name);
   }
 
   spare(): Buffer {

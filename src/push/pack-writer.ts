@@ -12,13 +12,17 @@ export interface PackMade {
 /** Where packs are sent. The box may not be there yet when the first byte is. */
 export interface PackTarget {
   box(): Promise<DropBox>;
+  /** Told before the first pack of a push is begun. */
+  beginning(): void;
   push: string;
   /** Most bytes of a pack. */
   packBytes: number;
   /** Told of each piece before it is sent; a promise holds it back (bandwidth). */
   sending(bytes: number): Promise<void> | undefined;
-  /** Told when a pack is finished, with all packs so far. */
+  /** Told when a pack is durable and about to get its name, with all packs so far. */
   finished(packs: readonly PackMade[]): Promise<void>;
+  /** Told at each point where a crash would leave something half done. */
+  step(name: string): void;
 }
 
 /** Bytes of the two blocks of zeros that end a pack. */
@@ -41,6 +45,21 @@ export class PackWriter {
   constructor(target: PackTarget, packs: readonly PackMade[] = []) {
     this.#target = target;
     this.packs = [...packs];
+  }
+
+  /** Whether something of the push was sent, now or by an earlier run. */
+  get isBegun(): boolean {
+    return this.packs.length > 0 || this.#upload !== undefined;
+  }
+
+  /** The drop box. A pack that an earlier run made durable, and died before it named it, gets its name first. */
+  async box(): Promise<DropBox> {
+    if (this.#box === undefined) {
+      const box = await this.#target.box();
+      if (this.packs.length > 0) await box.name(packName(this.#target.push, this.packs.length - 1));
+      this.#box = box;
+    }
+    return this.#box;
   }
 
   /** Adds a member of `size` bytes of `content`, and answers with the SHA-256 of them. */
@@ -66,8 +85,10 @@ export class PackWriter {
   }
 
   async #beginPack(): Promise<void> {
-    this.#box ??= await this.#target.box();
-    this.#upload = await this.#box.begin(packName(this.#target.push, this.packs.length));
+    if (this.packs.length === 0) this.#target.beginning();
+    const box = await this.box();
+    this.#upload = await box.begin(packName(this.#target.push, this.packs.length));
+    this.#target.step('pack begun');
     this.#digest = createHash('sha256');
     this.#bytes = 0;
   }
@@ -97,8 +118,14 @@ export class PackWriter {
     this.#filled = 0;
     this.sent += filled.length;
     const held = this.#target.sending(filled.length);
-    if (held === undefined) return this.#upload?.write(filled);
-    return held.then(() => this.#upload?.write(filled));
+    if (held !== undefined) return held.then(() => this.#write(filled));
+    return this.#write(filled);
+  }
+
+  #write(piece: Buffer): Promise<void> | undefined {
+    const waiting = this.#upload?.write(piece);
+    this.#target.step('piece sent');
+    return waiting;
   }
 
   /** Ends the pack that is being written, if there is one, and waits until it is durable under its name. */
@@ -107,11 +134,14 @@ export class PackWriter {
     if (upload === undefined) return;
     await this.#put(ZEROS.subarray(0, END));
     await this.#send();
-    await upload.finish();
+    await upload.finish(async () => {
+      this.#target.step('pack durable');
+      this.packs.push({ sha256: this.#digest.digest('hex'), bytes: this.#bytes + END });
+      await this.#target.finished(this.packs);
+    });
+    this.#target.step('pack finished');
     this.#upload = undefined;
-    this.packs.push({ sha256: this.#digest.digest('hex'), bytes: this.#bytes + END });
     this.#bytes = 0;
-    await this.#target.finished(this.packs);
   }
 }
 

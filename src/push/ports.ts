@@ -48,6 +48,8 @@ export interface Walk {
   next(): Found | undefined;
   /** Time of the last change of what was found last, in full; nothing once it is gone. */
   time(found: Found): Moment | undefined;
+  /** Looks again at what was found last, when something else took its place; nothing once nothing is there. */
+  again(found: Found): Found | undefined;
   /** Where a symlink points to; nothing once it is gone. */
   target(found: Found): ByteText | undefined;
   /** Opens a regular file; nothing once none is there. Throws for what a disk can do. */
@@ -116,8 +118,8 @@ export interface Upload {
    * under way that the caller must wait. Throws {@link DropBoxFault}.
    */
   write(piece: Buffer): Promise<void> | undefined;
-  /** Makes what was written durable and gives it its final name. */
-  finish(): Promise<void>;
+  /** Makes what was written durable, tells so, and gives it its final name: from then on rotate may take it. */
+  finish(durable?: () => Promise<void>): Promise<void>;
 }
 
 /** The write-only folder on the backup server. Every call may throw {@link DropBoxFault}. */
@@ -126,6 +128,8 @@ export interface DropBox {
   readStatus(most: number): Promise<string | undefined>;
   /** Begins a file anew, under its part name until it is finished. */
   begin(name: string): Promise<Upload>;
+  /** Gives a file that is durable its final name, unless it has it already. */
+  name(name: string): Promise<void>;
   /** A piece that may be filled and written. */
   spare(): Buffer;
   close(): void;
@@ -170,8 +174,11 @@ export interface Journal {
   format: 1;
   push: string;
   began: number;
+  /** When this was written, by this host's clock. */
+  at: number;
   /** SHA-256 of the manifest that the push goes out from. */
   base: string | null;
+  /** Packs that are durable on the server; the last of them may lack its final name. */
   packs: { sha256: string; bytes: number }[];
   /** How many members of a kind were numbered. */
   data: number;
@@ -183,6 +190,8 @@ export interface Journal {
     path: ByteText;
     number: number;
     base: string | null;
+    /** How many of its blocks the packs hold, or need not hold. */
+    blocks: number;
     inode: number;
     ctime: number;
     mtime: number;
@@ -202,7 +211,7 @@ export interface PushState {
   beginTree(base: string | null): TreeWriter;
   /** What the last run left of its tree, as far as the journal says; nothing when it is gone or damaged. */
   unfinished(journal: Journal): KnownTree | undefined;
-  /** Makes the tree of this run that of its manifest. */
+  /** Makes the tree of this run that of its manifest; it stays the unfinished one too, until the journal is dropped. */
   keepTree(sha256: string): void;
   /** Removes trees and block digests that are not among these, by manifest and by object. */
   sweep(trees: readonly string[], objects: ReadonlySet<string>): void;
@@ -235,10 +244,14 @@ export interface Remembered {
   format: 1;
   /** The last manifest that the server was seen to hold. */
   accepted: string | null;
-  /** The last push that was committed, and its manifest. */
+  /** The last push whose commit went out or was about to, and its manifest. */
   last: { push: string; manifest: string; at: number } | null;
   /** When a full push was last made because the server asked for it, by this host's clock. */
   fullAsked: number | null;
+  /** That full push was begun, and its commit has not gone out. */
+  asking: boolean;
+  /** Manifests of pushes between `accepted` and `last` that the server may still come to hold, the newest last. */
+  earlier: string[];
 }
 
 /** Encrypts to the policy's recipients. */

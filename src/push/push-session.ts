@@ -1,5 +1,5 @@
 import { readStatus, type Status } from '../model/status.ts';
-import { chooseBase, rememberAccepted } from './choose-base.ts';
+import { chooseBase, rememberAccepted, rememberSent } from './choose-base.ts';
 import { LazyBox } from './lazy-box.ts';
 import {
   type Clock,
@@ -15,7 +15,7 @@ import { type PushPlan, type PushPorts, type PushResult, runPush } from './run-p
 export type PushWish = Omit<PushPlan, 'base' | 'journal'> & { full: boolean };
 
 /** What a session works with. */
-export interface SessionPorts extends Omit<PushPorts, 'box'> {
+export interface SessionPorts extends Omit<PushPorts, 'box' | 'committing'> {
   connect(): Promise<DropBox>;
   /** Tells a person what goes on. */
   say(text: string): void;
@@ -24,8 +24,8 @@ export interface SessionPorts extends Omit<PushPorts, 'box'> {
 /** Most bytes of a status file that is read. */
 const MOST_STATUS = 16 * 1024;
 
-/** Seconds after which a push that died is not gone on with: the server gives up what it has of it. */
-const OLD_JOURNAL = 3 * 86_400;
+/** Seconds after which a push that died is not gone on with: after two days the server removes a pack without its final name. */
+const OLD_JOURNAL = 36 * 3600;
 
 /** Seconds before the first, the second … next try; each with up to half of it more, so that hosts spread. */
 const BACK_OFF = [15, 60, 180, 600];
@@ -41,16 +41,10 @@ function statusOf(text: string | undefined): Status | undefined {
   );
 }
 
-function usableJournal(
-  state: PushState,
-  base: string | null,
-  status: Status | undefined,
-  now: number,
-): Journal | undefined {
+/** The push that the last run died in, unless that is too long ago. */
+function freshJournal({ state, clock }: { state: PushState; clock: Clock }): Journal | undefined {
   const journal = state.journal();
-  if (journal === undefined || journal.base !== base) return undefined;
-  if (status?.refused?.push === journal.push) return undefined;
-  const age = now - journal.began;
+  const age = clock.now() - (journal?.at ?? 0);
   return age >= -86_400 && age < OLD_JOURNAL ? journal : undefined;
 }
 
@@ -69,13 +63,17 @@ async function settle(
       'see brinicle versions on the backup server',
     );
   const refused = status?.refused;
+  const died = freshJournal(ports);
+  const isRefused = refused != null && refused.push === died?.push;
   let remembered = rememberAccepted(state.load(), status);
+  if (isRefused) remembered = { ...remembered, asking: false };
   if (refused != null && refused.push === remembered.last?.push)
     ports.say(`the backup server refused the last push: ${refused.reason}`);
   const { full, ...rest } = wish;
   const choice = chooseBase(remembered, status, clock.now(), full);
   if (choice.kind === 'refused') throw new DropBoxFault(choice.why, 'final', choice.fix);
-  if (choice.kind === 'full' && choice.asked) remembered = { ...remembered, fullAsked: clock.now() };
+  if (choice.kind === 'full' && choice.asked && !remembered.asking)
+    remembered = { ...remembered, fullAsked: clock.now(), asking: true };
   let base = choice.kind === 'base' ? choice.manifest : null;
   ports.say(`${base === null ? 'a full push' : 'only what changed'}: ${choice.why}`);
   if (base !== null && state.tree(base) === undefined) {
@@ -83,7 +81,7 @@ async function settle(
     base = null;
   }
   state.save(remembered);
-  const journal = usableJournal(state, base, status, clock.now());
+  const journal = died?.base === base && !isRefused ? died : undefined;
   if (journal !== undefined && journal.packs.length > 0)
     ports.say(`going on with a push of which ${journal.packs.length} packs are sent`);
   return { plan: { ...rest, base, journal }, remembered, held: status };
@@ -97,12 +95,18 @@ interface Guess {
   journal: Journal | undefined;
 }
 
-/** What the push will most likely go out from: the walk begins with it while the connection is being made. */
-function guessBase(wish: PushWish, { state, clock }: SessionPorts): Guess {
+/**
+ * What the push will most likely go out from: the walk begins with it while the connection is being made. A push that
+ * died is gone on with, since a wrong guess would write over what it left.
+ */
+function guessBase(wish: PushWish, ports: SessionPorts): Guess {
+  const { state } = ports;
   const { last, accepted } = state.load();
-  const manifest = wish.full ? undefined : (last?.manifest ?? accepted ?? undefined);
-  const base = manifest !== undefined && state.tree(manifest) !== undefined ? manifest : null;
-  return { base, journal: usableJournal(state, base, undefined, clock.now()) };
+  const journal = freshJournal(ports);
+  const likely = journal === undefined ? (last?.manifest ?? accepted) : journal.base;
+  const manifest = wish.full ? null : likely;
+  const base = manifest !== null && state.tree(manifest) !== undefined ? manifest : null;
+  return { base, journal: journal?.base === base ? journal : undefined };
 }
 
 const isGuessed = (plan: PushPlan, guess: Guess): boolean =>
@@ -123,24 +127,31 @@ async function pushOnce(wish: PushWish, ports: SessionPorts): Promise<PushResult
     if (!isGuessed(plan, guess)) throw new WrongGuess();
     return box;
   });
-  const run = async (plan: PushPlan, box: DropBox): ReturnType<typeof runPush> =>
-    runPush(plan, { ...ports, box: () => Promise.resolve(box) });
+  const committing = async (push: string, manifest: string, isGuess: boolean): Promise<void> => {
+    if (isGuess) await checked;
+    const { remembered } = await connected;
+    state.save(rememberSent(remembered, { push, manifest, at: Math.floor(clock.now()) }));
+  };
+  const run = async (plan: PushPlan, box: DropBox, isGuess: boolean): ReturnType<typeof runPush> =>
+    runPush(plan, {
+      ...ports,
+      box: () => Promise.resolve(box),
+      committing: (push, manifest) => committing(push, manifest, isGuess),
+    });
   try {
     const { full: _, ...rest } = wish;
-    const { large, ...result } = await run({ ...rest, ...guess }, new LazyBox(checked)).catch(
+    const { large, ...result } = await run({ ...rest, ...guess }, new LazyBox(checked), true).catch(
       async (thrown: unknown) => {
         if (!(thrown instanceof WrongGuess)) throw thrown;
         const { plan, box } = await connected;
-        return run(plan, box);
+        return run(plan, box, false);
       },
     );
-    const { remembered, plan } = await connected;
-    state.save({
-      ...remembered,
-      last: { push: result.push, manifest: result.manifest, at: Math.floor(clock.now()) },
-    });
-    const trees = [result.manifest, remembered.accepted, plan.base].filter((tree) => tree !== null);
+    const { accepted, earlier } = state.load();
+    const { plan } = await connected;
+    const trees = [result.manifest, ...earlier, accepted, plan.base].filter((tree) => tree !== null);
     state.sweep(trees, large);
+    ports.step('state swept');
     return result;
   } finally {
     (await connected.catch(() => undefined))?.box.close();

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { deviceNumbers } from '../model/manifest/device-numbers.ts';
 import { objectOfRecord } from '../model/manifest/digest-set.ts';
 import type { ByteText, Entry, FileEntry } from '../model/manifest/entry.ts';
-import { parseEntry } from '../model/manifest/entry.ts';
+import { entryLines, parseEntry } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import { spell } from '../model/manifest/spelling.ts';
 import { COMMIT_FORMAT, type Commit, MAX_WARNINGS } from '../model/pack/commit.ts';
@@ -55,6 +55,10 @@ export interface PushPorts {
   sealer: Sealer | undefined;
   sending(bytes: number): Promise<void> | undefined;
   progress(progress: PushProgress): void;
+  /** Told before the commit goes out, so that this host remembers what the server may hold from then on. */
+  committing(push: string, manifest: string): Promise<void>;
+  /** Told at each point where a crash would leave something half done. */
+  step(name: string): void;
   /** Tells of a file system that begins below what is walked: whether it holds files of its own. */
   holdsFiles(path: ByteText): boolean;
 }
@@ -90,6 +94,9 @@ export interface PushResult {
 /** Seconds for which a file's times are not trusted after it changed: it may change again within one tick. */
 const UNSETTLED = 2;
 
+/** How often something is looked at that is replaced each time. */
+const MOST_TRIES = 5;
+
 /** Stands in for a time that is filled in later. */
 const UNKNOWN_TIME = { seconds: 0, nanoseconds: 0 };
 
@@ -97,6 +104,9 @@ const UNKNOWN_TIME = { seconds: 0, nanoseconds: 0 };
 const BREATH = 512;
 
 const isFileLike = (found: Found): boolean => !found.stat.isDirectory() && found.stat.nlink > 1;
+
+/** An entry, and whether its times may be trusted; or why there is none. */
+type Taken = { entry: Entry; trusted: boolean } | 'gone' | 'unreadable';
 
 /** One run over the host's files. */
 class Push {
@@ -145,15 +155,16 @@ class Push {
     });
     this.#packs = new PackWriter(
       {
-        box: () => {
-          // A run that dies in its first pack leaves a part under a name that the next one goes on with.
+        box: ports.box,
+        // A run that dies in its first pack leaves a part under a name that the next one goes on with.
+        beginning: () => {
           if (plan.journal === undefined) this.#saveJournal([], NO_TREE);
-          return ports.box();
         },
         push: this.#push,
         packBytes: plan.packBytes,
         sending: ports.sending,
         finished: (packs) => this.#writeJournal([...packs]),
+        step: ports.step,
       },
       plan.journal?.packs,
     );
@@ -178,6 +189,7 @@ class Push {
   async #writeJournal(packs: Journal['packs']): Promise<void> {
     await this.#queue.drain();
     this.#saveJournal(packs, this.#writer.checkpoint());
+    this.#ports.step('journal written');
   }
 
   #saveJournal(packs: Journal['packs'], tree: Journal['tree']): void {
@@ -185,6 +197,7 @@ class Push {
       format: 1,
       push: this.#push,
       began: this.#began,
+      at: this.#ports.clock.now(),
       base: this.#plan.base,
       packs: [...packs],
       ...this.#contents.journalled(),
@@ -200,9 +213,21 @@ class Push {
     const below = `${path}/`;
     base.seek(path, (gone) => this.#gone(gone));
     while (base.present && (base.path === path || base.path.startsWith(below))) {
-      void this.#queue.keep(base.lines, { ...base.row, ctime: 0 }, base.lines, false);
+      const { lines } = base;
+      void this.#queue.keep(this.#apart(lines, below), { ...base.row, ctime: 0 }, lines, false);
       base.advance();
     }
+  }
+
+  /** Another name of a file becomes a file of its own, unless that one is kept with it: it may be gone from the tree. */
+  #apart(lines: string, below: string): string {
+    const link = parseEntry(lines);
+    if (link.kind !== 'link' || link.target.startsWith(below) || this.#plan.base === null) return lines;
+    const tree = this.#ports.state.tree(this.#plan.base);
+    const cursor = tree && new KnownCursor(tree);
+    if (cursor?.seek(link.target) !== true) return lines;
+    const entry = parseEntry(cursor.lines);
+    return entry.kind === 'link' ? lines : entryLines({ ...entry, path: link.path });
   }
 
   #gone(path: ByteText): void {
@@ -319,30 +344,52 @@ class Push {
     before: string | undefined,
     fromBase: boolean,
   ): Promise<void> {
-    const entry = await this.#entryOf(found, known, fromBase);
-    if (entry === undefined) {
+    const taken = await this.#entryOrAgain(found, known, fromBase);
+    if (taken === undefined) {
       // It went while it was looked at; what the base has of it is gone as well.
       if (before !== undefined) this.#gone(found.path);
       return;
     }
     this.#counts.set++;
-    await this.#queue.add(
-      entry.entry,
-      entry.trusted ? this.#rowOf(found) : { ...this.#rowOf(found), ctime: 0 },
-      before,
-    );
+    const row = this.#rowOf(taken.found);
+    await this.#queue.add(taken.entry, taken.trusted ? row : { ...row, ctime: 0 }, before);
   }
 
-  async #entryOf(
-    found: Found,
+  /** What a program replaces by a rename, while it is looked at, was there all the time: the new one is taken. */
+  async #entryOrAgain(
+    first: Found,
     known: string | undefined,
     fromBase: boolean,
-  ): Promise<{ entry: Entry; trusted: boolean } | undefined> {
+  ): Promise<{ entry: Entry; trusted: boolean; found: Found } | undefined> {
+    let found: Found | undefined = first;
+    for (let tries = 0; found !== undefined && tries < MOST_TRIES; tries++) {
+      const isLinked = tries > 0 && isFileLike(found);
+      const target = isLinked ? this.#linkOf(found) : undefined;
+      if (target !== undefined)
+        return { entry: { kind: 'link', path: found.path, target }, trusted: true, found };
+      const taken = await this.#entryOf(found, known, fromBase);
+      if (typeof taken === 'object') return { ...taken, found };
+      this.#unlink(found);
+      if (taken === 'unreadable') return undefined;
+      found = this.#walk.again(found);
+      // A folder that came there was not gone into: the next run finds it.
+      if (found?.stat.isDirectory() === true) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Forgets a first name that could not be taken: the next one of its file is the first. */
+  #unlink({ path, stat }: Found): void {
+    const key = `${stat.dev}:${stat.ino}`;
+    if (this.#links.get(key) === path) this.#links.delete(key);
+  }
+
+  async #entryOf(found: Found, known: string | undefined, fromBase: boolean): Promise<Taken> {
     const { stat, path } = found;
     const { tree } = this.#ports;
     // A regular file tells its time once it was read.
     const time = stat.isFile() ? UNKNOWN_TIME : this.#walk.time(found);
-    if (time === undefined) return undefined;
+    if (time === undefined) return 'gone';
     const own = {
       path,
       mode: stat.mode & 0o7777,
@@ -357,7 +404,7 @@ class Push {
     if (stat.isDirectory()) return { entry: { kind: 'folder', ...own }, trusted: true };
     if (stat.isSymbolicLink()) {
       const target = this.#walk.target(found);
-      return target === undefined ? undefined : { entry: { kind: 'symlink', ...own, target }, trusted: true };
+      return target === undefined ? 'gone' : { entry: { kind: 'symlink', ...own, target }, trusted: true };
     }
     if (stat.isFIFO()) return { entry: { kind: 'fifo', ...own }, trusted: true };
     if (stat.isSocket()) return { entry: { kind: 'socket', ...own }, trusted: true };
@@ -370,17 +417,17 @@ class Push {
     own: Omit<FileEntry, 'kind' | 'size' | 'object' | 'sealed'>,
     known: string | undefined,
     fromBase: boolean,
-  ): Promise<{ entry: Entry; trusted: boolean } | undefined> {
+  ): Promise<Taken> {
     let file: OpenFile | undefined;
     try {
       file = this.#walk.open(found);
-      if (file === undefined) return undefined;
+      if (file === undefined) return 'gone';
       const sealed = this.#isSealed(found.path, false);
       const stored =
         !sealed && found.stat.size <= MAX_DATA
           ? await this.#contents.store(found, file, known, fromBase)
           : await this.#contents.storeLarge(found, file, known, fromBase, sealed);
-      if (stored === undefined) return undefined;
+      if (stored === undefined) return 'gone';
       const { file: now, time } = stored.look;
       if (now === 'changed') this.#warn(found.path, 'changed while it was read');
       this.#counts.files++;
@@ -393,9 +440,8 @@ class Push {
         found.path,
         `cannot be read${known === undefined ? '' : ', and is kept as it was'}: ${thrown.code}`,
       );
-      if (known === undefined) return undefined;
-      const entry = parseEntry(known);
-      return entry.kind === 'file' ? { entry, trusted: false } : undefined;
+      const entry = known === undefined ? undefined : parseEntry(known);
+      return entry?.kind === 'file' ? { entry, trusted: false } : 'unreadable';
     } finally {
       file?.close();
     }
@@ -411,11 +457,14 @@ class Push {
   }
 
   async #commit(): Promise<PushResult> {
-    const { state, clock, box } = this.#ports;
+    const { state, clock, committing, step } = this.#ports;
     const { sha256, bytes } = this.#writer.end();
     const changed = sha256 !== this.#plan.base;
     if (changed) await this.#sendDelta(this.#delta.read());
+    // What an earlier run told of a delta counts no more.
+    else if (this.#packs.isBegun) await this.#sendDelta(() => undefined);
     await this.#packs.finishPack();
+    step('delta sent');
     const install = state.install();
     const commit: Commit = {
       format: COMMIT_FORMAT,
@@ -423,20 +472,26 @@ class Push {
       install,
       base: this.#plan.base,
       manifest: { sha256, bytes },
-      packs: changed ? this.#packs.packs : [],
+      packs: this.#packs.packs,
       times: { began: Math.floor(this.#began), ended: Math.floor(clock.now()) },
       program: this.#plan.program,
       warnings: this.#warnings,
     };
-    const upload = await (await box()).begin(commitName(this.#push));
-    await upload.write(Buffer.from(JSON.stringify(commit)));
-    await upload.finish();
+    await committing(this.#push, sha256);
+    step('push remembered');
     if (!this.#writer.isBase) {
       this.#writer.close();
       state.keepTree(sha256);
     }
+    step('tree kept');
+    const upload = await (await this.#packs.box()).begin(commitName(this.#push));
+    await upload.write(Buffer.from(JSON.stringify(commit)));
+    await upload.finish();
+    step('commit uploaded');
     state.keepSealed(this.#contents.seals);
+    step('seals kept');
     state.dropJournal();
+    step('journal dropped');
     return {
       push: this.#push,
       manifest: sha256,
@@ -457,6 +512,7 @@ class Push {
         await this.#packs.add({ kind: 'delta', number: number++ }, bytes);
       }
     }
+    if (number === 0) await this.#packs.add({ kind: 'delta', number }, Buffer.alloc(0));
   }
 
   /** Objects whose block digests are worth keeping. */

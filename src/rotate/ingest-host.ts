@@ -118,6 +118,7 @@ class HostIngest {
     const incoming = archive.incoming(push);
     // The rest of a push that was refused in its middle is nobody's either.
     if (isThere || archive.state().refused?.push === push) {
+      this.#acceptLate(push);
       incoming.discard();
       this.#free(arrived);
       return;
@@ -177,6 +178,25 @@ class HostIngest {
     };
   }
 
+  #accept(push: string, manifest: string, also: { fullWanted?: false }): void {
+    const { now, staleDays } = this.#job;
+    const state = this.#archive.state();
+    const silent = state.accepted !== null && now - state.accepted.at > staleDays * DAY;
+    this.#archive.saveState({
+      ...state,
+      ...also,
+      accepted: { push, manifest, at: now },
+      silenceEnded: silent ? now : state.silenceEnded,
+    });
+  }
+
+  /** A run that died between a version and its state left its host untold of it. */
+  #acceptLate(push: string): void {
+    const record = this.#archive.versions().at(-1)?.record;
+    if (record?.push !== push || this.#archive.state().accepted?.push === push) return;
+    this.#accept(push, record.manifest.sha256, record.base === null ? { fullWanted: false } : {});
+  }
+
   #readCommit(file: OpenPack, push: string): Commit {
     const read = readCommit(contentOf(file, MOST_COMMIT));
     if ('fault' in read) throw new PushRefused(`its commit is not one: ${read.fault}`);
@@ -192,14 +212,7 @@ class HostIngest {
     const incoming = archive.incoming(arrived.push);
     const committed = commitPush(archive, incoming, commit, at, limits, this.#step);
     if (committed.kind === 'seen') archive.addSeen(arrived.push, now);
-    const manifest = commit.manifest.sha256;
-    const state = archive.state();
-    const silent = state.accepted !== null && now - state.accepted.at > this.#job.staleDays * DAY;
-    archive.saveState({
-      ...state,
-      accepted: { push: arrived.push, manifest, at: now },
-      silenceEnded: silent ? now : state.silenceEnded,
-    });
+    this.#accept(arrived.push, commit.manifest.sha256, {});
     this.#step('state saved');
     incoming.discard();
     if (committed.kind === 'seen') this.#tell({ kind: 'seen', push: arrived.push });

@@ -22,7 +22,11 @@ export async function differences(root: ThrowawayRoot, expected: string, found: 
 }
 
 /** What rsync would change to make one folder the same as another, one path a line. */
-export async function rsyncDifferences(root: ThrowawayRoot, expected: string, found: string): Promise<string[]> {
+export async function rsyncDifferences(
+  root: ThrowawayRoot,
+  expected: string,
+  found: string,
+): Promise<string[]> {
   const flags = ['-aHAXSn', '--checksum', '--delete', '--itemize-changes', '--numeric-ids', '-8'];
   const folders = [`${expected}/`, `${found}/`];
   const { stdout } = await root.mustExec(['rsync', ...flags, '--modify-window=-1', ...folders], {
@@ -36,7 +40,8 @@ export async function restored(lab: BackupLab, host: string, version: string, to
   const ran = await lab.root.exec(['brinicle', 'restore', host, '--at', version, '--to', to], {
     timeoutMs: 600_000,
   });
-  if (ran.code !== 0) throw new Error(`brinicle restore ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+  if (ran.code !== 0)
+    throw new Error(`brinicle restore ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
   return `${to}/data/${host}`;
 }
 
@@ -44,7 +49,8 @@ export async function restored(lab: BackupLab, host: string, version: string, to
 export async function rotateDespiteAlarms(lab: BackupLab): Promise<string> {
   const ran = await lab.rotate();
   const isBad = ran.stderr.split('\n').some((line) => line !== '' && !/: (?:ALARM|version) /.test(line));
-  if (isBad || ran.code > 1) throw new Error(`brinicle-rotate ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+  if (isBad || ran.code > 1)
+    throw new Error(`brinicle-rotate ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
   return ran.stdout + ran.stderr;
 }
 

@@ -1,6 +1,7 @@
 import { BackupLab, type Pushed } from '../backup/backup-lab.ts';
 import { type BackupPeer, BENCH_DISK, PEER_VARIABLES, SET_UP_PEERS } from './backup-peers.ts';
 import { type DiskSize, mountBenchDisk } from './bench-disk.ts';
+import { noteProgram } from './machine.ts';
 import makeTreeProgram from './make_tree.py';
 import { type Measured, measuring, readMeasured } from './measured-run.ts';
 
@@ -54,6 +55,7 @@ export class BackupBench {
       await lab.root.writeFile(MAKE_TREE, makeTreeProgram);
       // House is kept once a day, and here when it is measured alone.
       await bench.run(`${SET_UP_PEERS}\nmkdir -p ${HOUSE}; touch ${HOUSE}/${lab.fleet.account(HOST)}`);
+      await bench.#notePrograms();
       return bench;
     } catch (thrown) {
       await lab.stop();
@@ -71,9 +73,30 @@ export class BackupBench {
     }
   }
 
+  async #notePrograms(): Promise<void> {
+    const names = [
+      'nodejs',
+      'openssh-server',
+      'rsync',
+      'rsnapshot',
+      'restic',
+      'borgbackup',
+      'squashfs-tools',
+    ];
+    const lines = await this.run(`dpkg-query -W -f '\${Package} \${Version}\\n' ${names.join(' ')}`);
+    // Without the epoch and what the distribution adds.
+    for (const [, name, version] of lines.matchAll(/^(\S+) (?:\d+:)?(\d[\d.]*\d(?:p\d+)?)/gm))
+      noteProgram(`${name} ${version}`);
+  }
+
   /** The host's folder in the archive. */
   get archive(): string {
     return this.lab.archive(HOST);
+  }
+
+  /** Names of the versions, oldest first. */
+  versions(): Promise<string[]> {
+    return this.lab.versions(HOST);
   }
 
   /** Runs a script of bash that must go well, and answers with what it printed. */
@@ -82,20 +105,17 @@ export class BackupBench {
     return (await this.lab.root.mustExec(argv, { env: PEER_VARIABLES, timeoutMs: TIMEOUT_MS })).stdout;
   }
 
-  /** Makes or changes files of the folder that is pushed: the arguments of make_tree.py, the first after the path. */
+  /** Makes or changes files of the folder that is pushed, by make_tree.py, and waits until their times are settled. */
   async makeTree(action: string, path: string, ...numbers: number[]): Promise<void> {
-    const words = numbers.map((number) => Math.round(number));
-    await this.run(`python3 ${MAKE_TREE} ${action} ${path} ${words.join(' ')}`);
+    await this.run(`python3 ${MAKE_TREE} ${action} ${path} ${numbers.join(' ')}; ${SETTLE}`);
   }
 
-  /** Brings all files into memory and all that is dirty to the disk. */
-  async warm(): Promise<void> {
-    await this.run(`find ${this.data} -type f -print0 | xargs -0 -n 500 cat > /dev/null; ${SETTLE}; sync`);
-  }
-
-  /** Makes a destination anew, and leaves nothing of it for the next run to wait for. */
-  async fresh(script: string): Promise<void> {
-    await this.run(`${script}\nsync`);
+  /**
+   * Brings all files into memory, each time anew because some kernels and hypervisors take back what lies idle, and
+   * leaves nothing for the disk to do.
+   */
+  async rest(): Promise<void> {
+    await this.run(`find ${this.data} -type f -print0 | xargs -0 -n 1000 cat > /dev/null; sync`);
   }
 
   /** What of snap and rotate is to be made anew for a first push. */
@@ -104,9 +124,8 @@ export class BackupBench {
     return `rm -rf ${STATE} ${this.archive} ${jail}/status/state.json; find ${jail}/inbox -mindepth 1 -delete`;
   }
 
-  /** Runs a script as a whole process. `rested`: nothing is left for the disk to do when it begins. */
-  async measure(script: string, rested = true): Promise<MeasuredRun> {
-    if (rested) await this.run('sync');
+  /** Runs a script as a whole process. */
+  async measure(script: string): Promise<MeasuredRun> {
     const before = await this.#wireBytes();
     const argv = measuring(MEASURED, ['bash', '-euo', 'pipefail', '-c', script]);
     const { root } = this.lab;
@@ -122,9 +141,21 @@ export class BackupBench {
     return Number(sent);
   }
 
+  /** Runs a script when all is at rest. */
+  async measureRested(script: string): Promise<MeasuredRun> {
+    await this.rest();
+    return this.measure(script);
+  }
+
   /** Runs a peer's push. */
   push(peer: BackupPeer): Promise<MeasuredRun> {
-    return this.measure(peer.push);
+    return this.measureRested(peer.push);
+  }
+
+  /** Runs a peer's push into a fresh destination. */
+  async firstPush(peer: BackupPeer): Promise<MeasuredRun> {
+    await this.run(peer.fresh);
+    return this.push(peer);
   }
 
   /** The command of a push, with more options. */
@@ -134,32 +165,33 @@ export class BackupBench {
     );
   }
 
-  /** A push that must send what was changed, or nothing. */
-  async snap(expect: { changed: boolean }): Promise<MeasuredRun> {
+  /** A push that must send what was changed, or nothing. `rested` unless only its memory counts. */
+  async snap({ changed, rested = true }: { changed: boolean; rested?: boolean }): Promise<MeasuredRun> {
+    if (rested) await this.rest();
     const run = await this.measure(this.snapCommand());
     const pushed = JSON.parse(run.stdout) as Pushed;
-    if (pushed.changed !== expect.changed || pushed.warnings.count > 0)
+    if (pushed.changed !== changed || pushed.warnings.count > 0)
       throw new Error(`not the push that was to be measured: ${run.stdout}`);
     return run;
   }
 
   /** Takes in what was pushed. */
   rotate(...options: string[]): Promise<MeasuredRun> {
-    return this.measure(['brinicle-rotate', ...options, HOST].join(' '), false);
+    return this.measure(['brinicle-rotate', ...options, HOST].join(' '));
   }
 
   /** A push of something new, and the rotate that makes a version of it. */
-  async version(): Promise<MeasuredVersion> {
-    const push = await this.snap({ changed: true });
+  async version({ rested = true } = {}): Promise<MeasuredVersion> {
+    const push = await this.snap({ changed: true, rested });
     const rotate = await this.rotate();
     if (!rotate.stdout.includes(': version ')) throw new Error(`no version came of it: ${rotate.stdout}`);
     return { push, rotate, seconds: push.seconds + rotate.seconds };
   }
 
-  /** A push of rsync's, and the version that rsnapshot makes of it. */
+  /** A push of rsync's, and the version that rsnapshot makes of it at once. */
   async peerVersion(push: BackupPeer, rotate: BackupPeer): Promise<MeasuredVersion> {
-    const pushed = await this.measure(push.push);
-    const rotated = await this.measure(rotate.push, false);
+    const pushed = await this.push(push);
+    const rotated = await this.measure(rotate.push);
     return { push: pushed, rotate: rotated, seconds: pushed.seconds + rotated.seconds };
   }
 

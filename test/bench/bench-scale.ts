@@ -2,6 +2,9 @@
 const SCALE = Number(process.env['BENCH_SCALE'] ?? '1');
 if (!(SCALE >= 1)) throw new Error('BENCH_SCALE is a number, 1 or more');
 
+/** Whether the bench is only tried. */
+export const isScaled = SCALE !== 1;
+
 /** A count of files, of versions or of bytes, of which so many are used when the bench is only tried. */
 export function scaled(count: number, least = 1): number {
   return Math.max(least, Math.round(count / SCALE));

@@ -4,7 +4,7 @@ import { figureText, ratios, type Spread, spread } from './spread.ts';
 export interface Figure {
   /** What was measured. */
   what: string;
-  unit: 's' | 'µs' | 'MiB' | 'ratio';
+  unit: 's' | 'µs' | 'MiB' | 'bytes' | 'inodes' | 'ratio';
   spread: Spread;
   /** What it must not exceed, in the same unit; left out where it is reported for comparison. */
   target?: number;
@@ -37,6 +37,16 @@ export function ratioOf(
   target?: number,
 ): Figure {
   return withTarget({ what, unit: 'ratio', spread: ratios(runs, peer) }, target);
+}
+
+/** How far runs were from what they should have been, as a share of it. */
+export function deviationOf(what: string, runs: readonly number[], wanted: number, target?: number): Figure {
+  return figureOf(
+    what,
+    'ratio',
+    runs.map((run) => Math.abs(run / wanted - 1)),
+    target,
+  );
 }
 
 /** Whether a figure keeps its target, by its median. */

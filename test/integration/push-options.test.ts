@@ -40,7 +40,7 @@ suite('what the policy says of a push', () => {
   };
 
   test('include and exclude choose, by gitignore rules, and folders that lead to an include come without the rest', async () => {
-    expect(await pushed({ exclude: ['/data/web1/cache', '*.log', '!keep/a.log'] })).toEqual([
+    expect(await pushed({ exclude: ['/data/web1/cache', '*.log', '!/data/web1/keep/a.log'] })).toEqual([
       'keep',
       'keep/a.log',
       'keep/id_ed25519',
@@ -80,10 +80,13 @@ suite('what the policy says of a push', () => {
       gpg -q --batch --passphrase '' --quick-gen-key owner@example.test rsa2048 encr never 2>/dev/null`);
     const recipient = await lab.script('GNUPGHOME=/lab/gnupg gpg --armor --export owner@example.test');
     const sealing = { seal: { recipients: [recipient], patterns: ['id_ed25519', '/data/web1/cache/'] } };
-    await lab.script(`head -c 6000000 /dev/urandom > ${DATA}/cache/deep/large`);
+    // Contents that no push before had, unsealed.
+    await lab.script(
+      `cd ${DATA}; head -c 6000000 /dev/urandom > cache/deep/large; echo sealed-secret > keep/id_ed25519; echo sealed-junk > cache/deep/junk`,
+    );
     await pushed(sealing);
     const plain = await lab.script(
-      `grep -rlE '^(secret|junk)$' ${lab.archive('web1')}/objects || true; brinicle cat web1 ${DATA}/keep/one`,
+      `grep -rlE 'sealed-(secret|junk)' ${lab.archive('web1')}/objects || true; brinicle cat web1 ${DATA}/keep/one`,
     );
     expect(plain).toBe('one\n');
     const restored = await lab.script(
@@ -91,7 +94,7 @@ suite('what the policy says of a push', () => {
        export GNUPGHOME=/lab/gnupg; cd /lab/out${DATA}
        gpg -qd keep/id_ed25519; gpg -qd cache/deep/junk; gpg -qd cache/deep/large | cmp - ${DATA}/cache/deep/large && echo same`,
     );
-    expect(restored).toBe('secret\njunk\nsame\n');
+    expect(restored).toBe('sealed-secret\nsealed-junk\nsame\n');
     const before = await lab.script(`ls ${lab.archive('web1')}/objects/*`);
     await lab.script(`sleep 3; touch ${DATA}/keep/id_ed25519`);
     expect((await lab.push('web1')).set).toBeGreaterThan(0);

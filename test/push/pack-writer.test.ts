@@ -12,6 +12,7 @@ function memoryBox(): { box: DropBox; files: Map<string, Buffer> } {
     readStatus: () => Promise.resolve(undefined),
     spare: () => Buffer.allocUnsafe(1000),
     close: () => undefined,
+    name: () => Promise.resolve(),
     begin: (name) => {
       const pieces: Buffer[] = [];
       return Promise.resolve({
@@ -19,9 +20,9 @@ function memoryBox(): { box: DropBox; files: Map<string, Buffer> } {
           pieces.push(Buffer.from(piece));
           return undefined;
         },
-        finish: () => {
+        finish: async (durable) => {
+          await durable?.();
           files.set(name, Buffer.concat(pieces));
-          return Promise.resolve();
         },
       });
     },
@@ -55,6 +56,8 @@ function membersOf(pack: Buffer): { digest: string; members: { member: Member; c
 const PUSH = 'ab'.repeat(16);
 
 const target = (box: DropBox, packBytes: number, finished: string[] = []) => ({
+  beginning: () => undefined,
+  step: () => undefined,
   box: () => Promise.resolve(box),
   push: PUSH,
   packBytes,

@@ -25,7 +25,7 @@ export interface PackRead {
 /** A window on a source that gives exactly what is asked for. */
 class Window {
   readonly #source: ByteSource;
-  readonly #buffer = new Uint8Array(1024 * 1024);
+  readonly #buffer = Buffer.allocUnsafeSlow(2 ** 20);
   #begin = 0;
   #end = 0;
   #left: number;

@@ -91,7 +91,12 @@ export function manifestText(records: readonly RawRecord[]): string {
 }
 
 /** A push of a tree, up to its delta. */
-export function beginDraft(random: Random, tree: Tree, base: HeldManifest | undefined, install: string): Draft {
+export function beginDraft(
+  random: Random,
+  tree: Tree,
+  base: HeldManifest | undefined,
+  install: string,
+): Draft {
   return {
     push: random.hex(32),
     install,
@@ -106,7 +111,11 @@ export function beginDraft(random: Random, tree: Tree, base: HeldManifest | unde
   };
 }
 
-function bigMembers(number: number, content: Buffer, base: { object: string; content: Buffer } | undefined): RawMember[] {
+function bigMembers(
+  number: number,
+  content: Buffer,
+  base: { object: string; content: Buffer } | undefined,
+): RawMember[] {
   const members: RawMember[] = [
     { name: `big/${number}/base`, content: Buffer.from(JSON.stringify({ base: base?.object ?? null })) },
   ];
@@ -117,39 +126,53 @@ function bigMembers(number: number, content: Buffer, base: { object: string; con
     const isHole = at >= (base?.content.length ?? 0) && block.every((byte) => byte === 0);
     if (!isHole && !block.equals(held)) members.push({ name: `big/${number}/${at}`, content: block });
   }
-  return [...members, { name: `big/${number}/end`, content: Buffer.from(JSON.stringify({ size: content.length })) }];
+  return [
+    ...members,
+    { name: `big/${number}/end`, content: Buffer.from(JSON.stringify({ size: content.length })) },
+  ];
+}
+
+/** What the base has of a path's content, for a large object to go out from; nothing now and then. */
+function baseOf(
+  random: Random,
+  draft: Draft,
+  path: ByteText,
+): { object: string; content: Buffer } | undefined {
+  const before = draft.base?.tree.entries.get(path);
+  if (before?.kind !== 'file' || random.onceIn(5)) return undefined;
+  const content = draft.base?.tree.contents.get(before.object);
+  return content && { object: before.object, content };
+}
+
+function addDeltaMembers(random: Random, draft: Draft): void {
+  const delta = Buffer.from(draft.delta.map(({ lines }) => lines).join(''), 'latin1');
+  for (let at = 0, piece = 0; at < delta.length; piece++) {
+    const end = random.onceIn(3) ? delta.length : at + 1 + random.below(delta.length - at);
+    draft.members.push({ name: `delta/${piece}`, content: delta.subarray(at, end) });
+    at = end;
+  }
 }
 
 /** The contents that a push brings, small ones whole and large ones by blocks, then its delta in pieces. */
 export function addMembers(random: Random, draft: Draft): void {
-  const held = draft.base?.tree.contents ?? new Map<string, Buffer>();
-  let [data, big, piece] = [0, 0, 0];
+  const held = draft.base?.tree.contents;
+  let [data, big] = [0, 0];
   for (const { path } of draft.delta) {
     const entry = draft.tree.entries.get(path);
-    if (entry?.kind !== 'file') continue;
-    const content = draft.tree.contents.get(entry.object);
-    if (content === undefined || (held.has(entry.object) && !random.onceIn(4))) continue;
+    const content = entry?.kind === 'file' ? draft.tree.contents.get(entry.object) : undefined;
+    if (entry?.kind !== 'file' || content === undefined) continue;
+    if (held?.has(entry.object) === true && !random.onceIn(4)) continue;
     if (content.length < 4000 && !random.onceIn(20)) draft.members.push({ name: `data/${data++}`, content });
-    else {
-      const before = draft.base?.tree.entries.get(path);
-      const old = before?.kind === 'file' && !random.onceIn(5) ? held.get(before.object) : undefined;
-      const base = before?.kind === 'file' && old !== undefined ? { object: before.object, content: old } : undefined;
-      draft.members.push(...bigMembers(big++, content, base));
-    }
+    else draft.members.push(...bigMembers(big++, content, baseOf(random, draft, path)));
   }
-  const delta = Buffer.from(draft.delta.map(({ lines }) => lines).join(''), 'latin1');
-  for (let at = 0; at < delta.length; ) {
-    const end = random.onceIn(3) ? delta.length : at + 1 + random.below(delta.length - at);
-    draft.members.push({ name: `delta/${piece++}`, content: delta.subarray(at, end) });
-    at = end;
-  }
+  addDeltaMembers(random, draft);
 }
 
 /** Cuts the members into packs. */
 export function cutIntoPacks(random: Random, draft: Draft): void {
   for (const member of draft.members) {
     const last = draft.packs.at(-1);
-    if (last === undefined || random.onceIn(6)) draft.packs.push([member]);
+    if (last === undefined || random.onceIn(9)) draft.packs.push([member]);
     else last.push(member);
   }
 }
@@ -179,8 +202,12 @@ export function sumAnew(header: Buffer): void {
 /** Encodes the packs, and makes a commit that tells the truth of them and of what the merge comes to. */
 export function addFilesAndCommit(draft: Draft): void {
   const encoded = draft.packs.map(encodePack);
-  for (const [number, { bytes }] of encoded.entries()) draft.files.push({ name: packName(draft.push, number), bytes });
-  const manifest = Buffer.from(manifestText(mergedUnchecked(draft.base?.records ?? [], draft.delta)), 'latin1');
+  for (const [number, { bytes }] of encoded.entries())
+    draft.files.push({ name: packName(draft.push, number), bytes });
+  const manifest = Buffer.from(
+    manifestText(mergedUnchecked(draft.base?.records ?? [], draft.delta)),
+    'latin1',
+  );
   draft.commit = {
     format: 1,
     push: draft.push,

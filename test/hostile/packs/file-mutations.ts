@@ -1,6 +1,6 @@
 import { commitName, packName } from '../../../src/model/pack/names.ts';
 import type { Draft, PushedFile } from './draft.ts';
-import { type Loot, type Mutation, mutations } from './mutation.ts';
+import { type Loot, type Mutation, mutations, NotHere } from './mutation.ts';
 import type { Random } from './random.ts';
 
 function packAt(draft: Draft, random: Random): PushedFile | undefined {
@@ -11,9 +11,9 @@ function packAt(draft: Draft, random: Random): PushedFile | undefined {
 function bytes(change: (bytes: Buffer, random: Random) => Buffer): Mutation['spoil'] {
   return (draft, { random }) => {
     const file = packAt(draft, random);
-    if (file === undefined) return false;
+    if (file === undefined) throw new NotHere();
     const changed = change(Buffer.from(file.bytes), random);
-    if (changed.equals(file.bytes)) return false;
+    if (changed.equals(file.bytes)) throw new NotHere();
     draft.files = draft.files.map((one) => (one === file ? { ...one, bytes: changed } : one));
   };
 }
@@ -37,40 +37,49 @@ const packs = mutations('files', true, {
     const at = random.below(given.length);
     return Buffer.concat([given.subarray(0, at), given.subarray(at + 1 + random.below(1024))]);
   }),
-  'pack: bytes after its end': bytes((given, random) => Buffer.concat([given, Buffer.alloc(1 + random.below(2000))])),
+  'pack: bytes after its end': bytes((given, random) =>
+    Buffer.concat([given, Buffer.alloc(1 + random.below(2000))]),
+  ),
   'pack: zeros alone': bytes((given) => Buffer.alloc(given.length)),
   'pack: empty': bytes(() => Buffer.alloc(0)),
   'pack: a stranger': bytes((given, random) => random.bytes(given.length)),
 });
 
-function replaceFile(draft: Draft, file: PushedFile, ...by: readonly PushedFile[]): undefined {
+function replaceFile(draft: Draft, file: PushedFile, ...by: readonly PushedFile[]): void {
   draft.files = draft.files.flatMap((one) => (one === file ? by : [one]));
 }
 
 const sizes = mutations('files', false, {
   'pack: told to be a byte longer': (draft, { random }) => {
     const file = packAt(draft, random);
-    if (file === undefined) return false;
+    if (file === undefined) throw new NotHere();
     replaceFile(draft, file, { ...file, said: file.bytes.length + 1 });
   },
   'pack: grows while it is read': (draft, { random }) => {
     const file = packAt(draft, random);
-    if (file === undefined) return false;
-    replaceFile(draft, file, { ...file, bytes: Buffer.concat([file.bytes, random.bytes(700)]), said: file.bytes.length });
+    if (file === undefined) throw new NotHere();
+    replaceFile(draft, file, {
+      ...file,
+      bytes: Buffer.concat([file.bytes, random.bytes(700)]),
+      said: file.bytes.length,
+    });
   },
 });
 
 /** A value somewhere in a commit, put in place of what stands there. */
-function set(path: readonly (string | number)[], value: (loot: Loot, draft: Draft) => unknown): Mutation['spoil'] {
+function set(
+  path: readonly (string | number)[],
+  value: (loot: Loot, draft: Draft) => unknown,
+): Mutation['spoil'] {
   return (draft, loot) => {
     let at: unknown = draft.commit;
     for (const key of path.slice(0, -1)) at = (at as Record<string | number, unknown> | undefined)?.[key];
     const last = path.at(-1);
-    if (typeof at !== 'object' || at === null || last === undefined) return false;
+    if (typeof at !== 'object' || at === null || last === undefined) throw new NotHere();
     const holder = at as Record<string | number, unknown>;
     const wanted = value(loot, draft);
-    if (!(last in holder) && Array.isArray(holder)) return false;
-    if (JSON.stringify(holder[last]) === JSON.stringify(wanted)) return false;
+    if (!(last in holder) && Array.isArray(holder)) throw new NotHere();
+    if (JSON.stringify(holder[last]) === JSON.stringify(wanted)) throw new NotHere();
     holder[last] = wanted;
   };
 }
@@ -87,10 +96,6 @@ const commits = mutations('commit', true, {
   'commit: push a path': set(['push'], () => '../../../../../../../../etc/pass'),
   'commit: install too short': set(['install'], () => 'a'),
   'commit: base that is nowhere': set(['base'], hex),
-  'commit: base of another host': set(['base'], ({ foreign }, draft) => {
-    const other = foreign.find(({ draft: past }) => past.base?.sha256 !== undefined)?.draft.base?.sha256;
-    return other === draft.base?.sha256 ? null : (other ?? 'none');
-  }),
   'commit: base a number': set(['base'], () => 7),
   'commit: base left out': set(['base'], () => undefined),
   'commit: another manifest': set(['manifest', 'sha256'], hex),
@@ -109,9 +114,18 @@ const commits = mutations('commit', true, {
 });
 
 const harmless = mutations('commit', false, {
-  'commit: warnings for a terminal': set(['warnings', 'first'], () => ['\u001b]0;x\u0007', '\u202e', '\ud800', '\n']),
+  'commit: warnings for a terminal': set(['warnings', 'first'], () => [
+    '\u001b]0;x\u0007',
+    '\u202e',
+    '\ud800',
+    '\n',
+  ]),
   'commit: times of a wrong clock': set(['times'], () => ({ began: Number.MAX_SAFE_INTEGER, ended: 0 })),
   'commit: another install': set(['install'], ({ random }) => random.hex(32)),
+  'commit: base of another host': set(
+    ['base'],
+    ({ foreign }) => foreign.find(({ draft }) => draft.base !== undefined)?.draft.base?.sha256 ?? null,
+  ),
   'commit: no base': set(['base'], () => null),
   'commit: an older base': set(['base'], ({ own, random }) => {
     const held = own.flatMap(({ draft }) => draft.base?.sha256 ?? []);
@@ -122,7 +136,7 @@ const harmless = mutations('commit', false, {
 const text = (change: (given: string, random: Random) => string): Mutation['spoil'] => {
   return (draft, { random }) => {
     const changed = change(draft.commitText, random);
-    if (changed === draft.commitText) return false;
+    if (changed === draft.commitText) throw new NotHere();
     draft.commitText = changed;
   };
 };
@@ -132,10 +146,10 @@ const texts = mutations('text', true, {
   'text: empty': text(() => ''),
   'text: two commits': text((given) => given + given),
   'text: deep': text(() => '['.repeat(100_000)),
-  'text: deep in a key': text((given, random) => given.replace('{', `{"x":${'{"a":'.repeat(2000)}${random.below(9)}${'}'.repeat(2000)},`)),
+  'text: deep in a key': text((given, random) =>
+    given.replace('{', `{"x":${'{"a":'.repeat(2000)}${random.below(9)}${'}'.repeat(2000)},`),
+  ),
   'text: NUL': text((given) => given.replace(',', '\0,')),
-  'text: not UTF-8': text((given) => given.replace('fuzz', '\ud800')),
-  'text: __proto__': text((given) => given.replace('{', '{"__proto__":{"push":1},')),
   'text: null': text(() => 'null'),
   'text: a number': text(() => '1e999'),
 });
@@ -145,6 +159,8 @@ const looseTexts = mutations('text', false, {
     const at = random.below(given.length);
     return given.slice(0, at) + String.fromCharCode(32 + random.below(95)) + given.slice(at + 1);
   }),
+  'text: not UTF-8': text((given) => given.replace('fuzz', '\ud800')),
+  'text: __proto__': text((given) => given.replace('{', '{"__proto__":{"push":1},')),
   'text: a key twice': text((given) => given.replace('{', '{"push":"x",')),
   'text: written with blanks': text((given) => JSON.stringify(JSON.parse(given), null, 2)),
 });
@@ -169,34 +185,43 @@ const inbox = mutations('all', false, {
   },
   'files: one pack more': (draft, { random }) => {
     const pack = draft.files.find((file) => !isCommit(file));
-    if (pack === undefined) return false;
+    if (pack === undefined) throw new NotHere();
     const count = draft.files.length - 1;
     draft.files.splice(count, 0, { ...pack, name: packName(draft.push, count + random.below(2)) });
   },
   'files: packs numbered from 1': (draft) => {
-    draft.files = draft.files.map((file, index) => (isCommit(file) ? file : { ...file, name: packName(draft.push, index + 1) }));
+    draft.files = draft.files.map((file, index) =>
+      isCommit(file) ? file : { ...file, name: packName(draft.push, index + 1) },
+    );
   },
   'files: two packs exchanged': (draft) => {
     const [one, other] = draft.files;
-    if (one === undefined || other === undefined || isCommit(other)) return false;
+    if (one === undefined || other === undefined || isCommit(other)) throw new NotHere();
     draft.files.splice(0, 2, { ...one, bytes: other.bytes }, { ...other, bytes: one.bytes });
   },
   'files: names that are not ours': (draft, { random }) => {
-    for (const name of ['..', '.taken', '../x', 'state.json', `${draft.push}.pack`, `${draft.push}.000000.pack.part`])
+    for (const name of [
+      '..',
+      '.taken',
+      '../x',
+      'state.json',
+      `${draft.push}.pack`,
+      `${draft.push}.000000.pack.part`,
+    ])
       draft.files.push({ name, bytes: random.bytes(600) });
   },
   'files: a commit that is a pack': (draft) => {
     const pack = draft.files.find((file) => !isCommit(file));
-    if (pack === undefined) return false;
+    if (pack === undefined) throw new NotHere();
     draft.files = draft.files.map((file) => (isCommit(file) ? { ...file, bytes: pack.bytes } : file));
   },
   'files: a pack that is a commit': (draft) => {
     const commit = draft.files.find(isCommit);
-    if (commit === undefined || draft.files.length < 2) return false;
+    if (commit === undefined || draft.files.length < 2) throw new NotHere();
     draft.files[0] = { name: draft.files[0]?.name ?? '', bytes: commit.bytes };
   },
   'files: under the name of an earlier push': (draft, { own, random }) => {
-    if (own.length === 0) return false;
+    if (own.length === 0) throw new NotHere();
     const { push } = random.pick(own).draft;
     draft.files = draft.files.map((file) => ({ ...file, name: file.name.replace(/^[0-9a-f]{32}/, push) }));
   },

@@ -1,11 +1,12 @@
 import { BIG_BLOCK } from '../../../src/model/pack/member.ts';
 import { type Draft, type RawMember, sumAnew } from './draft.ts';
-import { type Loot, type Mutation, mutations } from './mutation.ts';
+import { type Loot, type Mutation, mutations, NotHere } from './mutation.ts';
 import { sha256 } from './tree.ts';
 
-const json = (value: unknown): Buffer => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+const json = (value: unknown): Buffer =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 
-function insertAnywhere(draft: Draft, { random }: Loot, ...members: readonly RawMember[]): undefined {
+function insertAnywhere(draft: Draft, { random }: Loot, ...members: readonly RawMember[]): void {
   draft.members.splice(random.below(draft.members.length + 1), 0, ...members);
 }
 
@@ -60,7 +61,10 @@ const wrong: Mutation[] = [
     'members',
     true,
     Object.fromEntries(
-      Object.entries(WRONG_MEMBERS).map(([name, member]) => [name, (draft, loot) => insertAnywhere(draft, loot, member)]),
+      Object.entries(WRONG_MEMBERS).map(([name, member]) => [
+        name,
+        (draft, loot) => insertAnywhere(draft, loot, member),
+      ]),
     ),
   ),
   ...mutations(
@@ -108,8 +112,11 @@ function otherContent(kind: string): Mutation['spoil'] {
   return (draft, loot) => {
     const at = pickMember(draft, loot, kind);
     const member = draft.members[at];
-    if (member === undefined) return false;
-    draft.members[at] = { ...member, content: loot.random.bytes(1 + loot.random.below(member.content.length + 2)) };
+    if (member === undefined) throw new NotHere();
+    draft.members[at] = {
+      ...member,
+      content: loot.random.bytes(1 + loot.random.below(member.content.length + 2)),
+    };
   };
 }
 
@@ -120,12 +127,12 @@ const shuffled = mutations('members', false, {
   'a member twice': (draft, loot) => {
     const at = pickMember(draft, loot, '');
     const member = draft.members[at];
-    if (member === undefined) return false;
+    if (member === undefined) throw new NotHere();
     insertAnywhere(draft, loot, member);
   },
   'a member missing': (draft, loot) => {
     const at = pickMember(draft, loot, '');
-    if (at < 0) return false;
+    if (at < 0) throw new NotHere();
     draft.members.splice(at, 1);
   },
   'another content than the manifest names': otherContent('data/'),
@@ -134,12 +141,12 @@ const shuffled = mutations('members', false, {
   'a block without a begin': (draft) => {
     const before = draft.members.length;
     draft.members = draft.members.filter(({ name }) => !/^big\/\d+\/base$/.test(name));
-    return draft.members.length < before;
+    if (draft.members.length === before) throw new NotHere();
   },
   'a large object without an end': (draft) => {
     const before = draft.members.length;
     draft.members = draft.members.filter(({ name }) => !/^big\/\d+\/end$/.test(name));
-    return draft.members.length < before;
+    if (draft.members.length === before) throw new NotHere();
   },
   'large objects that nobody needs': (draft, loot) => {
     const many = 1 + loot.random.below(40);
@@ -149,12 +156,12 @@ const shuffled = mutations('members', false, {
   'a large object begun anew in the middle': (draft, loot) => {
     const at = pickMember(draft, loot, 'big/');
     const number = /^big\/(\d+)/.exec(draft.members[at]?.name ?? '')?.[1];
-    if (number === undefined) return false;
+    if (number === undefined) throw new NotHere();
     draft.members.splice(at, 0, { name: `big/${number}/base`, content: json({ base: null }) });
   },
   'a large object on the base of one that an old version has': (draft, loot) => {
     const contents = loot.own.flatMap(({ draft: { tree } }) => [...tree.contents.values()]);
-    if (contents.length === 0) return false;
+    if (contents.length === 0) throw new NotHere();
     const content = loot.random.pick(contents);
     insertAnywhere(
       draft,
@@ -170,7 +177,10 @@ const shuffled = mutations('members', false, {
       draft,
       loot,
       { name: 'big/601/base', content: json({ base: null }) },
-      ...[2, 1, 0].map((block) => ({ name: `big/601/${block * BIG_BLOCK}`, content: loot.random.bytes(100) })),
+      ...[2, 1, 0].map((block) => ({
+        name: `big/601/${block * BIG_BLOCK}`,
+        content: loot.random.bytes(100),
+      })),
       { name: 'big/601/end', content: json({ size }) },
     );
   },
@@ -182,6 +192,8 @@ const shuffled = mutations('members', false, {
       { name: 'big/602/end', content: json({ size: 2 ** 20 }) },
     ),
 });
+
+const size = (header: Buffer): number => Number.parseInt(header.toString('latin1', 124, 135), 8);
 
 /** Changes of a header whose checksum is put right again. */
 const HEADERS: Readonly<Record<string, (header: Buffer) => void>> = {
@@ -201,24 +213,18 @@ const HEADERS: Readonly<Record<string, (header: Buffer) => void>> = {
   'header: size in base 256': (header) => void header.writeUInt8(0x80, 124),
   'header: size with blanks': (header) => void header.write('         10 ', 124),
   'header: no size': (header) => void header.fill(0, 124, 136),
-  'header: size one more': (header) => {
-    const size = Number.parseInt(header.toString('latin1', 124, 135), 8);
-    header.write((size + 1).toString(8).padStart(11, '0'), 124);
-  },
-  'header: size one less': (header) => {
-    const size = Number.parseInt(header.toString('latin1', 124, 135), 8);
-    header.write(Math.max(0, size - 1).toString(8).padStart(11, '0'), 124);
-  },
+  'header: size one more': (header) =>
+    void header.write((size(header) + 1).toString(8).padStart(11, '0'), 124),
   'header: size of 8 GiB': (header) => void header.write('77777777777', 124),
 };
 
 function forged(forge: (header: Buffer) => void): Mutation['spoil'] {
   return (draft, { random }) => {
-    if (draft.packs.length === 0) return false;
+    if (draft.packs.length === 0) throw new NotHere();
     const pack = random.pick(draft.packs);
     const at = random.below(pack.length);
     const member = pack[at];
-    if (member === undefined) return false;
+    if (member === undefined) throw new NotHere();
     pack[at] = {
       ...member,
       forge: (header) => {
@@ -231,9 +237,21 @@ function forged(forge: (header: Buffer) => void): Mutation['spoil'] {
 
 const headers = mutations(
   'packs',
-  false,
+  true,
   Object.fromEntries(Object.entries(HEADERS).map(([name, forge]) => [name, forged(forge)])),
 );
 
+const smaller = mutations('packs', false, {
+  'header: size one less': forged(
+    (header) =>
+      void header.write(
+        Math.max(0, size(header) - 1)
+          .toString(8)
+          .padStart(11, '0'),
+        124,
+      ),
+  ),
+});
+
 /** All ways to spoil what a pack holds. */
-export const memberMutations: readonly Mutation[] = [...wrong, ...shuffled, ...headers];
+export const memberMutations: readonly Mutation[] = [...wrong, ...shuffled, ...headers, ...smaller];

@@ -13,16 +13,21 @@ export interface Loot {
   /** Pushes of this host, and of another one. */
   own: readonly PastPush[];
   foreign: readonly PastPush[];
+  /** Whether the archive of this host has an object. */
+  holds(object: string): boolean;
 }
 
-/** A way to spoil a push. It answers false when this push has not what it spoils. */
+/** Thrown by a mutation when a push has not what it spoils. */
+export class NotHere extends Error {}
+
+/** A way to spoil a push. */
 export interface Mutation {
   name: string;
   /** What of the push is there already when it is spoiled. */
   after: 'delta' | 'members' | 'packs' | 'files' | 'commit' | 'text' | 'all';
   /** The push can be no version whatever else is done to it. */
   isFatal: boolean;
-  spoil(draft: Draft, loot: Loot): boolean | undefined;
+  spoil(draft: Draft, loot: Loot): void;
 }
 
 /** Mutations of one step, as a table. */

@@ -35,7 +35,8 @@ export class Random {
     const bytes = Buffer.alloc(count);
     for (let at = 0; at < count; at += 4) {
       const word = this.word();
-      for (let byte = 0; byte < 4 && at + byte < count; byte++) bytes[at + byte] = (word >>> (8 * byte)) & 255;
+      for (let byte = 0; byte < 4 && at + byte < count; byte++)
+        bytes[at + byte] = (word >>> (8 * byte)) & 255;
     }
     return bytes;
   }

@@ -10,7 +10,25 @@ export interface Tree {
 }
 
 /** Bytes that mean something to a manifest, a shell, a path or UTF-8. */
-const NASTY = [' ', '\n', '\t', '#', '=', '*', '?', '[', '\\', '-', '\x01', '\x7f', '\xff', 'Ã©', ':', "'", '..'];
+const NASTY = [
+  ' ',
+  '\n',
+  '\t',
+  '#',
+  '=',
+  '*',
+  '?',
+  '[',
+  '\\',
+  '-',
+  '\x01',
+  '\x7f',
+  '\xff',
+  'Ã©',
+  ':',
+  "'",
+  '..',
+];
 
 export function anyName(random: Random): ByteText {
   if (random.onceIn(60)) return 'n'.repeat(255);
@@ -36,7 +54,10 @@ export function anyContent(random: Random): Buffer {
 function attributes(random: Random): Attribute[] {
   if (!random.onceIn(8)) return [];
   return [
-    { name: random.pick(['user.a', 'security.capability', 'system.posix_acl_access', 'user.sp ace=']), value: '' },
+    {
+      name: random.pick(['user.a', 'security.capability', 'system.posix_acl_access', 'user.sp ace=']),
+      value: '',
+    },
     { name: 'user.z', value: random.bytes(random.below(40)).toString('base64') },
   ];
 }
@@ -50,12 +71,18 @@ function common(random: Random, path: ByteText) {
     uname: random.pick(['', 'root', 'o=dd name']),
     gname: random.pick(['', 'staff']),
     attributes: attributes(random),
-    time: { seconds: random.below(2 ** 31) - (random.onceIn(9) ? 2 ** 31 : 0), nanoseconds: random.below(1e9) },
+    time: {
+      seconds: random.below(2 ** 31) - (random.onceIn(9) ? 2 ** 31 : 0),
+      nanoseconds: random.below(1e9),
+    },
   };
 }
 
 function addFile(random: Random, tree: Tree, path: ByteText): void {
-  const content = random.onceIn(6) && tree.contents.size > 0 ? random.pick([...tree.contents.values()]) : anyContent(random);
+  const content =
+    random.onceIn(6) && tree.contents.size > 0
+      ? random.pick([...tree.contents.values()])
+      : anyContent(random);
   const object = sha256(content);
   tree.contents.set(object, content);
   const sealed = random.onceIn(12);
@@ -73,13 +100,22 @@ function addOther(random: Random, tree: Tree, path: ByteText): void {
   const own = common(random, path);
   switch (random.below(6)) {
     case 0:
-      tree.entries.set(path, { kind: 'symlink', ...own, target: random.pick(['../../etc/shadow', 'a b\n', '/', 'x']) });
+      tree.entries.set(path, {
+        kind: 'symlink',
+        ...own,
+        target: random.pick(['../../etc/shadow', 'a b\n', '/', 'x']),
+      });
       return;
     case 1:
       tree.entries.set(path, { kind: random.pick(['fifo', 'socket'] as const), ...own });
       return;
     case 2:
-      tree.entries.set(path, { kind: random.pick(['block', 'char'] as const), ...own, major: random.below(300), minor: 1 });
+      tree.entries.set(path, {
+        kind: random.pick(['block', 'char'] as const),
+        ...own,
+        major: random.below(300),
+        minor: 1,
+      });
       return;
     case 3: {
       const targets = linkable(tree, path);
@@ -155,7 +191,10 @@ function editFile(random: Random, tree: Tree, path: ByteText): void {
 export function orderOf(one: ByteText, other: ByteText): number {
   const [parts, others] = [one.split('/'), other.split('/')];
   for (let at = 0; at < Math.min(parts.length, others.length); at++) {
-    const order = Buffer.compare(Buffer.from(parts[at] ?? '', 'latin1'), Buffer.from(others[at] ?? '', 'latin1'));
+    const order = Buffer.compare(
+      Buffer.from(parts[at] ?? '', 'latin1'),
+      Buffer.from(others[at] ?? '', 'latin1'),
+    );
     if (order !== 0) return order;
   }
   return parts.length - others.length;

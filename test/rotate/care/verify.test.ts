@@ -92,10 +92,10 @@ describe('damage', () => {
         hurt('damaged', 'two'),
         hurt('missing', 'three'),
         'web1: 3 of 3 objects read, 10 B in 0 s: 1 damaged, 1 missing',
-        `web1: 1 damaged objects lie in ${ACCOUNT}/damaged; remove them once you have looked`,
+        `web1: damaged objects that lie in ${ACCOUNT}/damaged: 1; remove them once you have looked`,
       ]),
     );
-    expect(err).toMatch(/\[object-damaged\] web1: 1 objects are damaged and 1 are missing/);
+    expect(err).toMatch(/\[object-damaged\] web1: damaged objects: 1, missing: 1; .+; moved aside: 1\n/);
     expect(err).toContain('its next push sends everything anew');
     const aside = join(made.host, 'damaged', hashOf('two'));
     expect(lstatSync(aside).mode & 0o777).toBe(0o400);
@@ -146,7 +146,7 @@ describe('damage', () => {
     damage('nobody');
     const { code, out, err } = await made.run('verify', 'web1');
     expect(code).toBe(1);
-    expect(err).toContain('no version needs them; 1 were moved aside');
+    expect(err).toContain('no version needs them; moved aside: 1');
     expect(out).not.toContain('what cannot be restored');
     expect(made.json('state.json')).toMatchObject({ fullWanted: false });
   });

@@ -154,7 +154,7 @@ function checkLines({ host, findings, aside, seconds }: HostCheck): string[] {
     `${shown}: ${count(hashed)} of ${count(objects)} objects read, ${byteSize(bytes)} in ${span(seconds)}: ${result}`,
     ...(aside > 0
       ? [
-          `${shown}: ${count(aside)} damaged objects lie in ${account}/${DAMAGED}; remove them once you have looked`,
+          `${shown}: damaged objects that lie in ${account}/${DAMAGED}: ${count(aside)}; remove them once you have looked`,
         ]
       : []),
   ];
@@ -163,10 +163,10 @@ function checkLines({ host, findings, aside, seconds }: HostCheck): string[] {
 function hurtProblem({ host: { shown }, findings, repair }: HostCheck): Problem {
   const { damaged, missing, hurt, newestHurt, gaveUp } = findings;
   const what = [
-    `${count(damaged.length)} objects are damaged and ${count(missing)} are missing`,
+    `damaged objects: ${count(damaged.length)}, missing: ${count(missing)}`,
     hurt.length === 0 ? 'no version needs them' : 'the paths that need them are listed above',
     ...(gaveUp ? ['they are so many that no more was read'] : []),
-    ...(repair === undefined ? [] : [`${count(repair.setAside)} were moved aside`]),
+    ...(repair === undefined ? [] : [`moved aside: ${count(repair.setAside)}`]),
   ];
   const older = 'what only older versions need is on the ice';
   const fix =
@@ -195,7 +195,7 @@ function checkProblems(check: HostCheck): Problem[] {
           error(
             'object-damaged',
             where,
-            `${count(repair.rightAgain.length)} objects were read wrong once and right when they were read again`,
+            `objects that were read wrong once and right when read again: ${count(repair.rightAgain.length)}`,
             'they are left in place; what reads them errs: memory, cable or controller',
             'test the memory and look at the disk (dmesg, smartctl), then run this again',
           ),
