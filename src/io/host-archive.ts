@@ -135,6 +135,7 @@ class DiskIncoming implements IncomingPush {
   #journalled: number;
   #made = false;
   #delta: number | undefined;
+  #manifest: number | undefined;
   readonly #firsts = new Set<string>();
   readonly #texts: OpenText[] = [];
   /** Bytes that each unfinished large object reaches to, and all of them. */
@@ -372,6 +373,7 @@ class DiskIncoming implements IncomingPush {
     // What a run that died left of it may be written to by nobody.
     rmSync(path, { force: true });
     const descriptor = openSync(path, 'wx', 0o400);
+    this.#manifest = descriptor;
     const hash = createHash('sha256');
     let parts: string[] = [];
     let length = 0;
@@ -392,7 +394,7 @@ class DiskIncoming implements IncomingPush {
       },
       end: () => {
         flush();
-        closeSync(descriptor);
+        this.#endManifest();
         return { sha256: hash.digest('hex'), bytes };
       },
       read: () => this.#text(path),
@@ -420,8 +422,15 @@ class DiskIncoming implements IncomingPush {
     return this.#folder;
   }
 
+  /** A manifest that was refused in its middle would keep its room on the disk while it is open. */
+  #endManifest(): void {
+    if (this.#manifest !== undefined) closeSync(this.#manifest);
+    this.#manifest = undefined;
+  }
+
   close(): void {
     this.#endWriting();
+    this.#endManifest();
     for (const text of this.#texts.splice(0)) text.close();
     if (this.#delta !== undefined) closeSync(this.#delta);
     this.#delta = undefined;

@@ -9,8 +9,8 @@ import { type KnownKeys, readKnownHosts } from './known-hosts.ts';
 /** Bytes of a piece, just below what OpenSSH takes in one write (its limits@openssh.com says 261,120). */
 const PIECE = 255 * 1024;
 
-/** Pieces under way at once. */
-const WINDOW = 32;
+/** Pieces under way at once: 4 MiB, twice what the channel window of OpenSSH lets out. */
+const WINDOW = 16;
 
 /** Seconds without any sign of the server after which the connection is given up. */
 const SILENCE = 60;

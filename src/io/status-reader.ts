@@ -150,8 +150,8 @@ export class StatusReader {
     this.#worker = new Worker(SECOND_THREAD, {
       eval: true,
       workerData: { control: this.#control.buffer, rows: this.#rows.buffer, names: this.#bytes },
-      stdout: false,
-      stderr: false,
+      // It makes nothing but what is dead at once.
+      resourceLimits: { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16 },
     });
     this.#worker.unref();
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../push/ports.ts';
+import { keepMemoryFlat } from './flat-memory.ts';
 
 /** The machine's clock and chance. */
 export const systemClock: Clock = {
@@ -8,10 +9,12 @@ export const systemClock: Clock = {
   sleep: async (seconds) => {
     await wait(seconds * 1000);
   },
-  breathe: () =>
-    new Promise((resolve) => {
+  breathe: () => {
+    keepMemoryFlat();
+    return new Promise((resolve) => {
       setImmediate(resolve);
-    }),
+    });
+  },
   randomHex: (bytes) => randomBytes(bytes).toString('hex'),
   chance: () => Math.random(),
 };

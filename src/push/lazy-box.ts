@@ -1,7 +1,7 @@
 import type { DropBox, Upload } from './ports.ts';
 
-/** Pieces that are held while the connection is being made: 8 MiB at most. */
-const HELD = 32;
+/** Pieces that are held while the connection is being made: 4 MiB at most. */
+const HELD = 16;
 
 const PIECE = 255 * 1024;
 

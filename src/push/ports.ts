@@ -265,7 +265,7 @@ export interface Clock {
   /** Seconds since 1970. */
   now(): number;
   sleep(seconds: number): Promise<void>;
-  /** Lets what waits (the connection) have its turn. */
+  /** Lets what waits (the connection) have its turn, and gives back memory that is not used any more. */
   breathe(): Promise<void>;
   /** So many random bytes in hex. */
   randomHex(bytes: number): string;

@@ -3,7 +3,7 @@ import { removalLine } from '../model/manifest/merge.ts';
 import type { HostTree, Row, TreeWriter } from './ports.ts';
 
 /** Records whose attributes are asked for at once: one run of getfattr. */
-const BATCH = 8192;
+const BATCH = 4096;
 
 type Queued =
   /** A record as it was. `before` is what the base has there. */

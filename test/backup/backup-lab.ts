@@ -123,7 +123,7 @@ export class BackupLab {
       await this.root.writeFile(bundle, readFileSync(join(dist, `${program}.cjs`)));
       await this.root.writeFile(
         `/usr/local/sbin/${command}`,
-        `#!/bin/sh\nexec /usr/bin/node ${bundle} "$@"\n`,
+        `#!/bin/sh\nMALLOC_ARENA_MAX=1 exec /usr/bin/node --max-semi-space-size=4 ${bundle} "$@"\n`,
         0o755,
       );
     }

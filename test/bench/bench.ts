@@ -1,4 +1,3 @@
-import './dirname-for-ssh2.ts';
 import { parseArgs } from 'node:util';
 import { whyNoThrowawayRoot } from '../throwaway/base.ts';
 import { againFigures } from './again-figures.ts';

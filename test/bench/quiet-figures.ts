@@ -35,7 +35,7 @@ async function neighbourRuns(bench: BackupBench): Promise<{ alone: number[]; bes
   const runs = { alone: [] as number[], beside: [] as number[] };
   // Each in a session of its own, as a service and a job of cron are.
   const neighbour = `setsid --wait ${HOST_CORE} python3 ${COUNT_LOOPS} ${BUSY_SECONDS}`;
-  const pushes = `while ${bench.snapCommand('--full')} > /dev/null; do :; done`;
+  const pushes = `while ${bench.snapCommand('--full', '--cron')} > /dev/null; do :; done`;
   for (let round = 0; round < ROUNDS; round++) {
     await bench.run(bench.freshBrinicle);
     await bench.rest();

@@ -14,8 +14,6 @@ import { sha256, type Tree } from './tree.ts';
 /** Thrown in the middle of an ingest, which then ends as if it were killed. */
 export class Killed extends Error {}
 
-const LIMITS = { bytes: 2 ** 26, objects: 3000, entries: 2000 };
-
 function opened({ name, bytes, said }: PushedFile): OpenPack {
   let at = 0;
   return {
@@ -37,6 +35,7 @@ export class FuzzedHost {
   /** Unix seconds. */
   now = 1_700_000_000;
   versionsADay = 1000;
+  limits = { bytes: 2 ** 26, objects: 3000, entries: 2000 };
 
   constructor(archive: string, account: string) {
     this.#archive = archive;
@@ -53,7 +52,7 @@ export class FuzzedHost {
   }
 
   #job(): IngestJob {
-    return { now: this.now, limits: LIMITS, versionsADay: this.versionsADay, staleDays: 14 };
+    return { now: this.now, limits: this.limits, versionsADay: this.versionsADay, staleDays: 14 };
   }
 
   /** Runs an ingest over files; `step` may throw {@link Killed}. */
@@ -68,11 +67,20 @@ export class FuzzedHost {
     const archive = this.#open();
     try {
       ingestHost(archive, given.map(opened), this.#job(), (event) => events.push(event), step);
+      return { events, killed: false };
     } catch (thrown) {
       if (!(thrown instanceof Killed)) throw thrown;
       return { events, killed: true };
+    } finally {
+      // An ingest ends here, and what it has open with it.
+      for (const { push } of archive.unfinished()) archive.incoming(push).close();
+      archive.closeManifests();
     }
-    return { events, killed: false };
+  }
+
+  /** Pushes of which something is there and that are no version. */
+  unfinished(): number {
+    return this.#open().unfinished().length;
   }
 
   keepHouse(rules: Partial<HouseRules>): IngestEvent[] {

@@ -95,6 +95,15 @@ export class HostFolder {
     return readManifest(this.manifest(version)).map(({ path, lines }) => ({ path, lines }));
   }
 
+  /** How many objects the pool has. */
+  objects(): number {
+    let count = 0;
+    walk(join(this.folder, 'objects'), (path) => {
+      if (path.includes('/')) count++;
+    });
+    return count;
+  }
+
   holds(object: string): boolean {
     return lstatSync(join(this.folder, objectPath(object)), { throwIfNoEntry: false }) !== undefined;
   }

@@ -1,7 +1,13 @@
+import { readdirSync } from 'node:fs';
 import { expect } from 'vitest';
 import { fuzz } from './fuzz.ts';
 
 const MIB = 2 ** 20;
+
+/** How many files this process has open; 0 where the kernel does not tell. */
+function openFiles(): number {
+  return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
+}
 
 /**
  * Runs so many hostile cases. The seed is another one each time and is printed; BRINICLE_FUZZ_SEED sets it, to find a
@@ -10,6 +16,7 @@ const MIB = 2 ** 20;
 export async function provePacks(cases: number): Promise<void> {
   const seed = Number(process.env['BRINICLE_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
   process.stderr.write(`BRINICLE_FUZZ_SEED=${seed}\n`);
+  const open = openFiles();
   let first = 0;
   let most = 0;
   const { tally, wrong } = await fuzz(seed, cases, (so) => {
@@ -23,5 +30,6 @@ export async function provePacks(cases: number): Promise<void> {
   // Nothing that an honest host would not do was tried less than now and then.
   expect([...tally.tried.values()].length).toBeGreaterThan(200);
   // What a case took is given back: the rest is what the collector has not come to.
+  expect(openFiles() - open).toBeLessThan(30);
   if (first > 0) expect((most - first) / MIB).toBeLessThan(300);
 }
