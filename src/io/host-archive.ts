@@ -133,6 +133,7 @@ class DiskIncoming implements IncomingPush {
   #big: Big | undefined;
   #packs: TakenPack[];
   #journalled: number;
+  readonly #wasThere: boolean;
   #made = false;
   #delta: number | undefined;
   #manifest: number | undefined;
@@ -158,6 +159,7 @@ class DiskIncoming implements IncomingPush {
       this.#packs.push(taken);
     }
     this.#journalled = this.#packs.length;
+    this.#wasThere = this.#packs.length > 0;
     const last = this.#packs.at(-1);
     this.deltaBytes = last?.delta ?? 0;
     this.stored = last?.stored ?? 0;
@@ -167,6 +169,10 @@ class DiskIncoming implements IncomingPush {
       if (big?.[2] !== undefined) this.#done++;
       else if (big !== null) this.#setReach(Number(big[1]), sizeAt(join(folder, name)) ?? 0);
     }
+  }
+
+  get isOld(): boolean {
+    return this.#wasThere;
   }
 
   get held(): number {

@@ -109,6 +109,11 @@ function writeJson(path: string, value: unknown): void {
   replace(path, `${json}\n${sha256(json)}\n`);
 }
 
+/** Digests of blocks, and the SHA-256 of them all: a list that is cut short would take data for a hole. */
+function checked({ bytes }: BlockDigests): Buffer {
+  return Buffer.concat([bytes, createHash('sha256').update(bytes).digest()]);
+}
+
 /** Writes a file beside its place, makes it durable, and renames it there. */
 function replace(path: string, content: string | Uint8Array): void {
   const descriptor = openSync(`${path}.new`, 'w', 0o600);
@@ -462,15 +467,18 @@ export class DiskPushState implements PushState {
 
   #blocks(name: string): BlockDigests | undefined {
     const bytes = read(this.#at(name));
-    return bytes === undefined ? undefined : new BlockDigests(bytes);
+    if (bytes === undefined || bytes.length < 32) return undefined;
+    const digests = bytes.subarray(0, -32);
+    const isWhole = createHash('sha256').update(digests).digest().equals(bytes.subarray(-32));
+    return isWhole ? new BlockDigests(digests) : undefined;
   }
 
   keepBlocks(object: string, digests: BlockDigests): void {
-    replace(this.#at(`blocks/${object}`), digests.bytes);
+    replace(this.#at(`blocks/${object}`), checked(digests));
   }
 
   keepUnfinishedBlocks(digests: BlockDigests): void {
-    replace(this.#at('unfinished.blocks'), digests.bytes);
+    replace(this.#at('unfinished.blocks'), checked(digests));
   }
 
   beginDelta(): { lines(text: string): void; read(): TextSource; close(): void } {

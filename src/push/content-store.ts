@@ -264,7 +264,8 @@ export class ContentStore {
     const digest = isZero ? ZERO_BLOCK : createHash('sha256').update(block).digest();
     const { baseBlocks, sentBlocks, sent, number, open } = big;
     // Where nothing is written over, a block of zeros is a hole.
-    const isThere = open.base === null ? isZero : baseBlocks?.has(offset, digest) === true;
+    const isHole = isZero && (open.base === null || baseBlocks?.endsBefore(offset) === true);
+    const isThere = isHole || baseBlocks?.has(offset, digest) === true;
     const isSent = offset < sent * BIG_BLOCK && sentBlocks?.has(offset, digest) === true;
     if (!isThere && !isSent) {
       await this.#sayBase(big);

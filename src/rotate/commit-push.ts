@@ -91,6 +91,11 @@ class ChangeCounter {
   }
 }
 
+/** Whether another push brought an object too, since this one did: then it comes into the tree again. */
+function isPooledToo(push: IncomingPush, object: string): boolean {
+  return push.isOld && push.pooled(object) !== undefined;
+}
+
 /** Watches a merge: every object must be there, and what changed is counted. */
 export class CommitWatcher implements MergeWatcher {
   readonly #archive: HostArchive;
@@ -133,6 +138,7 @@ export class CommitWatcher implements MergeWatcher {
     const came = this.#push.sizeOf(object);
     if (came === size) {
       this.#needed.add(object);
+      if (isPooledToo(this.#push, object)) this.returned.add(object);
       return;
     }
     const pooled = this.#archive.sizeOf(object);
@@ -176,7 +182,8 @@ function changesBetween(
     const file = order >= 0 ? storedOf(now.lines) : undefined;
     changes.take(path, old, file);
     const came = file !== undefined && file.object !== old?.object ? file.object : undefined;
-    if (came !== undefined && push.sizeOf(came) === undefined) returned.add(came);
+    if (came !== undefined && (push.sizeOf(came) === undefined || isPooledToo(push, came)))
+      returned.add(came);
     if (order <= 0) before.advance();
     if (order >= 0) now.advance();
   }

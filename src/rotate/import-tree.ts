@@ -333,6 +333,7 @@ export async function importTree(
     return { tree: { version, inodes: taken.inodes }, record };
   } finally {
     push.discard();
+    archive.closeManifests();
   }
 }
 

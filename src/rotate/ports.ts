@@ -51,6 +51,8 @@ export interface IncomingPush {
   readonly files: number;
   /** Bytes that a large object in the making reaches to. */
   reach(number: number): number;
+  /** True when packs of it came in an earlier run: other pushes may have become versions since. */
+  readonly isOld: boolean;
   /** Size of an object of the pool; nothing when it is not there. */
   pooled(object: string): number | undefined;
   /** Bytes of objects that were written for it, and how many. */

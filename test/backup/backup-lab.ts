@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pillarFile } from '../../src/compile/emit/pillar.ts';
@@ -57,10 +58,14 @@ export class BackupLab {
 
   static async start(options: LabOptions = {}): Promise<BackupLab> {
     const hosts = options.hosts ?? ['web1'];
-    const rules = hosts.map((host) => `  - {match: '${host}', include: ['${BackupLab.data(host)}']}\n`).join('');
+    const rules = hosts
+      .map((host) => `  - {match: '${host}', include: ['${BackupLab.data(host)}']}\n`)
+      .join('');
+    // The kernel counts an account's processes by its number, over all labs that run on one machine.
+    const first = 1_900_000_000 + 2000 * randomInt(100_000);
     const fleet = new CompiledFleet(
       hosts,
-      `accounts: bulk\nuid_range: [32000, 33999]\nhosts:\n${rules}${options.policy ?? ''}`,
+      `accounts: bulk\nuid_range: [${first}, ${first + 1999}]\nhosts:\n${rules}${options.policy ?? ''}`,
       [],
       options.serverPolicy ?? '',
     );
@@ -186,7 +191,8 @@ export class BackupLab {
   /** A rotate that must go well. */
   async mustRotate(...args: string[]): Promise<string> {
     const ran = await this.rotate(args);
-    if (ran.code !== 0) throw new Error(`brinicle-rotate ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+    if (ran.code !== 0)
+      throw new Error(`brinicle-rotate ended with ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
     return ran.stdout;
   }
 

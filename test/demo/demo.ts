@@ -43,7 +43,10 @@ async function officeWithKeysOf(root: ThrowawayRoot, folder: string): Promise<st
     rmSync(join(folder, stale), { recursive: true, force: true });
   const path = join(folder, 'brinicle.yaml');
   // The one machine of the demo is host and backup server at once: the host must not back up its own backups.
-  writeFileSync(path, readFileSync(path, 'utf8').replace("'*.iso'", "'*.iso', /srv/brinicle, /usr, /var/lib"));
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace("'*.iso'", "'*.iso', /srv/brinicle, /usr, /var/lib"),
+  );
   const { policy } = readPolicy(readFileSync(path, 'utf8'), 'brinicle.yaml');
   if (policy === undefined) throw new Error('examples/small-office has a policy that cannot be read');
   const hostKey = await root.readFile('/etc/ssh/ssh_host_ed25519_key.pub');
@@ -178,7 +181,9 @@ async function backUp(root: ThrowawayRoot): Promise<void> {
 
   say('11. on the backup server: its versions, and what changed between them');
   await run(root, `brinicle versions ${HOST}`);
-  const names = (await run(root, `brinicle versions ${HOST} --json | grep -o '"name": "[^"]*"' | cut -d'"' -f4`))
+  const names = (
+    await run(root, `brinicle versions ${HOST} --json | grep -o '"name": "[^"]*"' | cut -d'"' -f4`)
+  )
     .trim()
     .split('\n')
     .sort();
@@ -188,7 +193,10 @@ async function backUp(root: ThrowawayRoot): Promise<void> {
   say('12. a file is deleted on the host, and comes back');
   await root.mustExec(['rm', '/home/clerk/accounts.csv']);
   await run(root, `brinicle restore ${HOST} /home/clerk/accounts.csv --to /root/restored`);
-  await run(root, 'cp -p /root/restored/home/clerk/accounts.csv /home/clerk/ && cat /home/clerk/accounts.csv');
+  await run(
+    root,
+    'cp -p /root/restored/home/clerk/accounts.csv /home/clerk/ && cat /home/clerk/accounts.csv',
+  );
 
   say('13. the same without Brinicle, by sha256sum and bsdtar alone');
   await run(

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Entry } from '../../src/model/manifest/entry.ts';
+import { objectsOnlyIn } from '../../src/rotate/sweep.ts';
 import {
   addCommitFile,
   addFilesAndCommit,
@@ -40,14 +41,19 @@ function treeOf(files: Readonly<Record<string, string>>): Tree {
 describe('an intruder on a host', () => {
   let archive: string;
   let host: FuzzedHost;
+  let umask: number;
   const random = new Random(1);
 
   beforeEach(() => {
+    umask = process.umask(0o077);
     archive = mkdtempSync(join(tmpdir(), 'brinicle-intruder-'));
     host = new FuzzedHost(archive, 'bk-host');
   });
 
-  afterEach(() => rmSync(archive, { recursive: true, force: true }));
+  afterEach(() => {
+    process.umask(umask);
+    rmSync(archive, { recursive: true, force: true });
+  });
 
   function pushed(
     tree: Tree,
@@ -84,15 +90,30 @@ describe('an intruder on a host', () => {
     // Goes out from the first version, so that nothing tells of the letters, which come back.
     version(treeOf({ letters: 'what must not be lost', other: 'another' }), good);
     version(treeOf({ other: 'the last' }));
-    // The third version goes alone: the first is the newest of its month, and kept.
-    host.now += 3 * DAY;
-    const [first = '', , third = ''] = host.folder.versions();
-    const kept = host.keepHouse({
-      retention: { all_days: 1, daily_days: 1, weekly_weeks: 0, monthly_months: 1 },
-    });
-    expect(kept.filter(({ kind }) => kind === 'pruned').length).toBeGreaterThan(0);
-    expect(host.folder.versions()).not.toContain(third);
-    if (host.folder.versions().includes(first)) expect(host.held(first).tree.contents.size).toBe(2);
+    const held = host.open();
+    const [, second, third, fourth] = held.versions();
+    if (third === undefined) throw new Error('there are four versions');
+    // Neither neighbour has the letters, and the first version needs them.
+    const only = objectsOnlyIn(held, third, second, fourth, held.returned());
+    held.remove(third, only.objects());
+    expect(only.uncertain).toBe(true);
+    expect(host.folder.versions()).toHaveLength(3);
+    expect(host.folder.faults()).toEqual([]);
+  });
+
+  test('nor by bringing them in a push that was begun before they came', () => {
+    const secret = treeOf({ letters: 'what an honest push will bring', other: 'intruder' });
+    const staged = pushed(secret);
+    const isCommit = ({ name }: PushedFile): boolean => name.endsWith('.commit');
+    expect(told(staged.filter((file) => !isCommit(file)))[0]).toBe('freed');
+    const good = version(treeOf({ letters: 'what an honest push will bring', other: 'honest' }));
+    version(treeOf({ other: 'honest' }), good);
+    expect(told(staged.filter(isCommit))[0]).toBe('version');
+    version(treeOf({ other: 'the last' }));
+    const held = host.open();
+    const [, second, third, fourth] = held.versions();
+    if (third === undefined) throw new Error('there are four versions');
+    held.remove(third, objectsOnlyIn(held, third, second, fourth, held.returned()).objects());
     expect(host.folder.faults()).toEqual([]);
   });
 

@@ -29,6 +29,11 @@ export class BlockDigests {
     return block < this.#blocks && digest.equals(this.#bytes.subarray(block * DIGEST, (block + 1) * DIGEST));
   }
 
+  /** Whether the file had nothing at an offset. */
+  endsBefore(offset: number): boolean {
+    return offset >= this.#blocks * BIG_BLOCK;
+  }
+
   /** Adds the digest of the next block. */
   add(digest: Buffer): void {
     const end = (this.#blocks + 1) * DIGEST;

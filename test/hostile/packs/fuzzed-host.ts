@@ -44,10 +44,11 @@ export class FuzzedHost {
     mkdirSync(folder);
     chmodSync(folder, 0o700);
     this.folder = new HostFolder(folder);
-    this.#open();
+    this.open();
   }
 
-  #open(): DiskHostArchive {
+  /** Its folder, as a program of its own opens it. */
+  open(): DiskHostArchive {
     return new DiskHostArchive(this.#archive, this.#account, 'work', () => undefined);
   }
 
@@ -64,7 +65,7 @@ export class FuzzedHost {
     const events: IngestEvent[] = [];
     const dated = files.map((file) => ({ ...file, writtenAt: 1 }));
     const given = inOrder ? ingestOrder(dated) : dated;
-    const archive = this.#open();
+    const archive = this.open();
     try {
       ingestHost(archive, given.map(opened), this.#job(), (event) => events.push(event), step);
       return { events, killed: false };
@@ -80,13 +81,13 @@ export class FuzzedHost {
 
   /** Pushes of which something is there and that are no version. */
   unfinished(): number {
-    return this.#open().unfinished().length;
+    return this.open().unfinished().length;
   }
 
   keepHouse(rules: Partial<HouseRules>): IngestEvent[] {
     const events: IngestEvent[] = [];
     keepHouse(
-      this.#open(),
+      this.open(),
       {
         account: this.#account,
         now: this.now,
