@@ -37,6 +37,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/long/**'],
+          // No test asserts a time, and a loaded machine may take long over an honest property.
+          testTimeout: 2 * minute,
         },
       },
       {
