@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readConfigFile } from '../io/config-file.ts';
+import { faultText, isErrno } from '../io/errno.ts';
 import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { diskTree } from '../io/host-tree.ts';
@@ -268,6 +269,27 @@ async function run(options: Options): Promise<number> {
   return push(config, options);
 }
 
+/** What a disk answers that takes no more. Only what is remembered is written on a host: its files are read. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
+async function runOrSayFull(options: Options): Promise<number> {
+  try {
+    return await run(options);
+  } catch (thrown) {
+    if (!isErrno(thrown) || !FULL.has(thrown.code ?? '')) throw thrown;
+    const file = options.dryRun === true ? tmpdir() : options.state;
+    return failed(
+      error(
+        'state-failed',
+        { at: { file } },
+        `it cannot be written: ${faultText(thrown)}`,
+        'what a push goes out from is kept there',
+        'make room; the next run goes on',
+      ),
+    );
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
   let code: number = EXIT.usage;
   const program = new Command('brinicle-snap')
@@ -284,7 +306,7 @@ async function main(args: readonly string[]): Promise<number> {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
     .action(async (options: Options) => {
-      code = await run(options);
+      code = await runOrSayFull(options);
     });
   try {
     await program.parseAsync([...args], { from: 'user' });

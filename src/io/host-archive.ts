@@ -127,6 +127,9 @@ interface Big {
 
 const ZEROS = Buffer.alloc(MIB);
 
+/** The file of a push that is there as long as more of it may lie there than its journal tells of. */
+const WORKING = 'working';
+
 class DiskIncoming implements IncomingPush {
   readonly #archive: DiskHostArchive;
   readonly #folder: string;
@@ -138,6 +141,8 @@ class DiskIncoming implements IncomingPush {
   #delta: number | undefined;
   #manifest: number | undefined;
   readonly #firsts = new Set<string>();
+  /** Objects that were stored in this run. */
+  readonly #came = new DigestSet();
   readonly #texts: OpenText[] = [];
   /** Bytes that each unfinished large object reaches to, and all of them. */
   readonly #reaches = new Map<number, number>();
@@ -164,6 +169,7 @@ class DiskIncoming implements IncomingPush {
     this.deltaBytes = last?.delta ?? 0;
     this.stored = last?.stored ?? 0;
     this.objects = last?.objects ?? 0;
+    if (sizeAt(join(folder, WORKING)) !== undefined) this.#recount();
     for (const name of namesOf(folder)) {
       const big = /^big-(\d+)(\.done)?$/.exec(name);
       if (big?.[2] !== undefined) this.#done++;
@@ -205,8 +211,22 @@ class DiskIncoming implements IncomingPush {
     if (!this.#made) {
       mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
       this.#made = true;
+      writeFileSync(join(this.#folder, WORKING), '', { mode: 0o600 });
     }
     return `${this.#folder}/${name}`;
+  }
+
+  /** A run that died left more than its journal tells of: what comes again is not counted again. */
+  #recount(): void {
+    const objects = join(this.#folder, 'objects');
+    this.objects = 0;
+    this.stored = 0;
+    for (const first of namesOf(objects)) {
+      for (const rest of readdirSync(join(objects, first))) {
+        this.objects++;
+        this.stored += sizeAt(join(objects, first, rest)) ?? 0;
+      }
+    }
   }
 
   /** Where an object of this push lies; its folder is made, so that the whole folder can go into an empty place of the pool. */
@@ -220,7 +240,8 @@ class DiskIncoming implements IncomingPush {
   }
 
   store(object: string, content: Uint8Array): void {
-    if (this.#archive.holds(object, content.length)) return;
+    if (this.#came.has(object) || this.#archive.holds(object, content.length)) return;
+    this.#came.add(object);
     const path = this.#objectAt(object);
     try {
       writeNew(path, content);
@@ -230,6 +251,7 @@ class DiskIncoming implements IncomingPush {
       const beside = this.#at('twice');
       rmSync(beside, { force: true });
       writeNew(beside, content);
+      this.stored += content.length - (sizeAt(path) ?? 0);
       renameSync(beside, path);
       return;
     }
@@ -351,6 +373,8 @@ class DiskIncoming implements IncomingPush {
     replaceDurably(path, this.#packs.map((pack) => `${JSON.stringify(pack)}\n`).join(''));
     syncFolder(this.#folder);
     this.#journalled = this.#packs.length;
+    rmSync(join(this.#folder, WORKING), { force: true });
+    this.#made = false;
   }
 
   delta(): TextSource {

@@ -4,6 +4,9 @@ import type { AttributesRead } from '../push/ports.ts';
 
 const GETFATTR = ['-0', '-r', 'getfattr', '-h', '-d', '-m', '-', '-e', 'base64', '--absolute-names', '--'];
 
+/** Most bytes of a path that a system call takes (PATH_MAX, without its end). */
+const LONGEST = 4095;
+
 /** Labels of SELinux follow from the path, and `restorecon` gives them: restored as they were they may be wrong. */
 const LEFT_OUT = new Set(['security.selinux']);
 
@@ -55,6 +58,11 @@ export function hostAttributes(paths: readonly ByteText[], root = '/'): Promise<
     child.stdin.on('error', () => undefined);
     child.on('close', (code) => {
       const of = readAttributes(Buffer.concat(printed).toString('latin1'));
+      // The walk goes down as deep as folders do, and getfattr only to what a path may have.
+      if (paths.some((path) => path.length > LONGEST)) {
+        resolve({ of, fault: `of paths of more than ${LONGEST} bytes` });
+        return;
+      }
       // Up to 123 is what xargs makes of files that vanished meanwhile; 126 and 127 of a program that cannot be run.
       if (code !== null && code <= 123) resolve({ of });
       else if (code === 126 || code === 127) resolve({ of, fault: 'getfattr cannot be run (package attr)' });

@@ -389,9 +389,13 @@ export class DiskPushState implements PushState {
   unfinished({ tree }: Journal): KnownTree | undefined {
     const running = this.#scratchAt('running');
     if (beginsWith(`${running}.manifest`, tree)) {
-      // The run that goes on writes its own tree where this one lies.
-      for (const kind of ['rows', 'manifest'])
-        renameSync(`${running}.${kind}`, this.#at(`unfinished.${kind}`));
+      try {
+        // The run that goes on writes its own tree where this one lies.
+        for (const kind of ['rows', 'manifest'])
+          renameSync(`${running}.${kind}`, this.#at(`unfinished.${kind}`));
+      } catch (thrown) {
+        if (!isErrno(thrown) || thrown.code !== 'ENOENT') throw thrown;
+      }
     }
     // Else a run that went on died before it came as far as the one before it.
     return this.#known(this.#at('unfinished'), tree.bytes, tree.sha256);

@@ -57,6 +57,7 @@ export const RULES = {
   'program-config': 'the configuration of a program is not there or not what the states write',
   'push-failed': 'a push did not become durable on the backup server',
   'push-running': 'another push of this host is under way',
+  'state-failed': 'what a host remembers of its pushes cannot be written',
   'hook-failed': 'a command before or after a push failed',
   'rotate-failed': 'rotate could not do its work for a host, or at all',
   'rotate-running': 'another rotate is under way',

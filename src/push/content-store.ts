@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { objectOfRecord } from '../model/manifest/digest-set.ts';
 import type { ByteText } from '../model/manifest/entry.ts';
 import { NumberSet } from '../model/number-set.ts';
@@ -312,8 +312,10 @@ export class ContentStore {
       this.seals.set(found.path, before);
       return { object: before.object, size: before.size };
     }
-    const stored = await this.#storeStream(sealer.seal(piecesOf(file)));
-    this.seals.set(found.path, { content, ...stored });
+    // Of what is sealed now, which may be another content than a moment ago.
+    const hash = createHash('sha256');
+    const stored = await this.#storeStream(sealer.seal(piecesOf(file, hash)));
+    this.seals.set(found.path, { content: hash.digest('hex'), ...stored });
     return stored;
   }
 
@@ -360,10 +362,11 @@ export class ContentStore {
   }
 }
 
-async function* piecesOf(file: OpenFile): AsyncIterable<Uint8Array> {
+async function* piecesOf(file: OpenFile, hash: Hash): AsyncIterable<Uint8Array> {
   for (let at = 0; ; ) {
     const piece = Buffer.allocUnsafe(BIG_BLOCK);
     const got = file.read(piece, at);
+    hash.update(piece.subarray(0, got));
     if (got > 0) yield piece.subarray(0, got);
     at += got;
     if (got < piece.length) return;

@@ -15,10 +15,13 @@ const hostFolder = (minionId: string): string => `/lab/${minionId}`;
 /** What a lab is made with. */
 export interface LabOptions {
   hosts?: readonly string[];
+  /** Hosts that are to push; all when left out. */
+  setUp?: readonly string[];
   /** Text of the policy after `server:`, as lines. */
   policy?: string;
   serverPolicy?: string;
   storage?: 'memory' | 'disk';
+  diskGiB?: number;
   loopDevices?: boolean;
   salt?: '3008';
 }
@@ -73,12 +76,13 @@ export class BackupLab {
       tools: true,
       hostname: 'backup1',
       storage: options.storage ?? 'memory',
+      ...(options.diskGiB === undefined ? {} : { diskGiB: options.diskGiB }),
       loopDevices: options.loopDevices ?? false,
       ...(options.salt === undefined ? {} : { salt: options.salt }),
     });
     const lab = new BackupLab(root, fleet);
     try {
-      await lab.#setUp(hosts);
+      await lab.#setUp(options.setUp ?? hosts);
     } catch (thrown) {
       await lab.stop();
       throw thrown;
@@ -91,7 +95,7 @@ export class BackupLab {
     this.fleet.remove();
   }
 
-  async #setUp(hosts: readonly string[]): Promise<void> {
+  async #setUp(set: readonly string[]): Promise<void> {
     const { root, fleet } = this;
     fleet.useServerKeys([await root.readFile('/etc/ssh/ssh_host_ed25519_key.pub')]);
     await fleet.compile();
@@ -113,7 +117,7 @@ export class BackupLab {
        chown brinicle:brinicle /srv/brinicle/archive; chmod 700 /srv/brinicle/archive
        systemctl reload ssh`,
     );
-    for (const host of hosts) await this.setUpHost(host);
+    for (const host of set) await this.setUpHost(host);
   }
 
   /** Puts the built programs where the states put them. */

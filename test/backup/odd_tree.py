@@ -5,6 +5,7 @@ import os
 import sys
 
 ROOT = os.fsencode(sys.argv[1])
+SPARSE = int(sys.argv[3])
 KIB, MIB = 1024, 1024 * 1024
 
 
@@ -32,8 +33,8 @@ def sizes():
 
 def sparse():
     with open(os.path.join(ROOT, b"sizes/sparse"), "wb") as file:
-        file.truncate(10 * 1024 * MIB)
-        for at in (0, 3 * MIB + 5, 5_000_000_000, 10 * 1024 * MIB - 9):
+        file.truncate(SPARSE)
+        for at in (0, 3 * MIB + 5, SPARSE // 2 + 1, SPARSE - 9):
             file.seek(at)
             file.write(noise(9, at))
     with open(os.path.join(ROOT, b"sizes/hole"), "wb") as file:

@@ -155,6 +155,22 @@ suite('promise 3: rotate that is killed anywhere shows no half version and loses
     }
   });
 
+  test('the rest of a push that was refused in its middle goes, and so does one whose first packs are lost', async () => {
+    const inbox = `${lab.jail('web1')}/inbox`;
+    await putBack('first');
+    await lab.script(`mkdir -p /rest; rm -f /rest/*; cd ${inbox}; mv *.000001.pack *.commit /rest/
+      printf x | dd of=$(echo *.000000.pack) bs=1 seek=300 conv=notrunc status=none`);
+    expect((await lab.rotate()).stderr).toMatch(/refused/);
+    await lab.script(`mv /rest/* ${inbox}/`);
+    expect(await lab.rotate()).toMatchObject({ code: 0 });
+    expect(await filesWaiting(lab, 'web1')).toEqual([]);
+    await putBack('first');
+    await lab.script(`cd ${inbox}; rm *.000000.pack; touch -d '60 days ago' *`);
+    expect(await lab.rotate()).toMatchObject({ code: 0 });
+    expect(await filesWaiting(lab, 'web1')).toEqual([]);
+    expect(await lab.versions('web1')).toEqual([]);
+  });
+
   test('the broker, at any time', async () => {
     process.stdout.write(`seed ${SEED}\n`);
     for (let round = 0; round < RANDOM_KILLS; round++) {

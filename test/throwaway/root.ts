@@ -18,6 +18,8 @@ export interface RootOptions {
   readonly loopDevices?: boolean;
   /** Where what is written goes: `memory`, or `disk`, an ext4 of its own, where a sync takes its time. */
   readonly storage?: 'memory' | 'disk';
+  /** Size of that ext4; what is not written takes no room. */
+  readonly diskGiB?: number;
 }
 
 export interface ExecOptions {
@@ -87,7 +89,7 @@ umask 022
 cd "$LAYERS"
 if [ "$STORAGE" = disk ]; then
   image=".image-$pid"
-  truncate -s 16G "$image"
+  truncate -s "$DISK" "$image"
   mkfs.ext4 -q -F "$image"
   mount -o loop "$image" mount
   rm "$image"
@@ -187,6 +189,7 @@ export class ThrowawayRoot {
         INIT: init,
         LOOP: options.loopDevices ? 'yes' : 'no',
         STORAGE: options.storage ?? 'memory',
+        DISK: `${options.diskGiB ?? 16}G`,
       },
     });
     const pid = await firstLineOf(supervisor);

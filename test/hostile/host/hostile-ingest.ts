@@ -104,7 +104,8 @@ function probe(order: { archive: string; account: string; files: unknown[] }): P
   found['write its own folder'] = tried(() => writeFileSync(`${order.archive}/${order.account}/x`, 'x'));
   const status = readFileSync('/proc/self/status', 'latin1');
   for (const key of ['Uid', 'Gid', 'Groups', 'CapEff', 'CapPrm', 'CapBnd', 'CapAmb', 'NoNewPrivs'])
-    found[key] = new RegExp(`^${key}:\\s*(.*?)\\s*$`, 'm').exec(status)?.[1]?.replace(/\s+/g, ' ') ?? 'none';
+    found[key] =
+      new RegExp(`^${key}:[ \\t]*(.*?)[ \\t]*$`, 'm').exec(status)?.[1]?.replace(/\s+/g, ' ') ?? 'none';
   // The program of the test lies beside this one.
   const python = readFileSync(`${__dirname}/probe.py`, 'utf8');
   const printed = tried(() =>

@@ -88,7 +88,9 @@ export class HostileLab {
   /** Tells what a taken-over ingest of a host does, and runs rotate with such ingests; those of others are honest. */
   async rotateTakenOver(minionId: string, mode: Mode, ...args: string[]): Promise<Rotated> {
     const folder = this.lab.archive(minionId);
-    await this.lab.root.writeFile(`${folder}/mode`, mode);
+    await this.lab.script(
+      `install -d -o brinicle -g brinicle -m 700 ${folder}; echo '${mode}' > ${folder}/mode; chmod 644 ${folder}/mode`,
+    );
     try {
       return await this.#measured(['/usr/bin/node', INGEST, ...args]);
     } finally {
@@ -109,19 +111,9 @@ export class HostileLab {
 
   /** Names in a host's inbox, without root's folder. */
   async inboxNames(minionId: string): Promise<string[]> {
-    const argv = [
-      'find',
-      this.inbox(minionId),
-      '-mindepth',
-      '1',
-      '-not',
-      '-path',
-      '*/.taken*',
-      '-printf',
-      '%f\\n',
-    ];
-    const { stdout } = await this.lab.root.mustExec(argv);
-    return stdout.split('\n').filter((name) => name !== '');
+    const find = ['find', this.inbox(minionId), '-mindepth', '1', '-not', '-path', '*/.taken*'];
+    const { stdout } = await this.lab.root.mustExec([...find, '-printf', '%f\\0']);
+    return stdout.split('\0').filter((name) => name !== '');
   }
 
   /** What of a host's archive is not what its name says, or is missing. */

@@ -1,6 +1,7 @@
 /** Runs on a host that is taken over: writes files of pushes into the folder it is in, as its order on stdin says. */
 import {
   closeSync,
+  existsSync,
   openSync,
   readFileSync,
   renameSync,
@@ -29,7 +30,9 @@ function draftOf(tree: Tree, spoil: (draft: Draft) => void = () => undefined): D
   const draft = beginDraft(random, tree, undefined, 'c'.repeat(32));
   addMembers(random, draft);
   spoil(draft);
-  cutIntoPacks(random, draft);
+  // One pack of all, or hundreds of tiny ones would be too many to begin with.
+  if (draft.members.length > 1000) draft.packs.push(draft.members);
+  else cutIntoPacks(random, draft);
   addFilesAndCommit(draft);
   draft.commitText = JSON.stringify(draft.commit);
   addCommitFile(draft);
@@ -59,25 +62,23 @@ function write(files: readonly PushedFile[]): void {
 }
 
 /**
- * Makes pushes, and goes on to write into their packs through handles that it keeps: now other bytes, now the right
- * ones. Ends with its input.
+ * Makes pushes, and goes on to write into their packs through handles that it keeps: noise, and for every other push
+ * the right bytes again at once. Ends when a file `stop` is there.
  */
 function writeOn(pushes: number): void {
-  const kept = Array.from({ length: pushes }, () => {
+  const kept = Array.from({ length: pushes }, (_, at) => {
     const { files } = draftOf(treeOfOne(300_000));
     write(files);
     return files
       .filter(({ name }) => name.endsWith('.pack'))
-      .map(({ name, bytes }) => ({ name, bytes, descriptor: openSync(name, 'r+') }));
+      .map(({ name, bytes }) => ({ bytes, descriptor: openSync(name, 'r+'), heals: at % 2 === 0 }));
   }).flat();
-  process.stdout.write('ready\n');
-  const end = Date.now() + 1000 * order.count;
-  const noise = random.bytes(4096);
-  while (Date.now() < end) {
-    const { bytes, descriptor } = random.pick(kept);
-    const at = random.below(Math.max(1, bytes.length - 4096));
-    writeSync(descriptor, noise, 0, 64, at);
-    writeSync(descriptor, bytes, at, 4096, at);
+  const noise = random.bytes(64);
+  for (let turn = 0; turn % 100 !== 0 || !existsSync('stop'); turn++) {
+    const { bytes, descriptor, heals } = random.pick(kept);
+    const at = random.below(bytes.length - noise.length);
+    writeSync(descriptor, noise, 0, noise.length, at);
+    if (heals) writeSync(descriptor, bytes, at, noise.length, at);
   }
   for (const { descriptor } of kept) closeSync(descriptor);
 }
@@ -112,20 +113,15 @@ const KINDS: Record<Order['kind'], () => string | undefined> = {
     return push;
   },
   'strange names': () => {
-    for (let at = 0; at < order.count; at++)
-      closeSync(
-        openSync(
-          Buffer.concat([
-            Buffer.from(String(at).padEnd(6, '_')),
-            random.bytes(244).map((byte) => (byte === 0x2f ? 1 : byte | 1)),
-          ]),
-          'w',
-        ),
-      );
+    for (let at = 0; at < order.count; at++) {
+      // Any bytes but those that no name can have.
+      const noise = random.bytes(244).map((byte) => (byte === 0 || byte === 0x2f ? 0xff : byte));
+      closeSync(openSync(Buffer.concat([Buffer.from(String(at).padEnd(6, '_')), noise]), 'w'));
+    }
     return undefined;
   },
   'writes on': () => {
-    writeOn(40);
+    writeOn(order.count);
     return undefined;
   },
 };

@@ -20,7 +20,7 @@ const OURS: readonly [RegExp, 'folder' | 'file', number][] = [
   [/^incoming\/[0-9a-f]{32}(?:\/objects(?:\/[0-9a-f]{2})?)?$/, 'folder', 0o700],
   [/^incoming\/[0-9a-f]{32}\/objects\/[0-9a-f]{2}\/[0-9a-f]{62}$/, 'file', 0o400],
   [/^incoming\/[0-9a-f]{32}\/manifest$/, 'file', 0o400],
-  [/^incoming\/[0-9a-f]{32}\/(?:delta|journal|big-\d{1,15}|twice)$/, 'file', 0o600],
+  [/^incoming\/[0-9a-f]{32}\/(?:delta|journal|working|big-\d{1,15}|twice)$/, 'file', 0o600],
   [/^incoming\/[0-9a-f]{32}\/big-\d{1,15}\.done$/, 'file', 0o600],
 ];
 

@@ -1,0 +1,2 @@
+// Every damage to every file.
+import '../integration/damaged-state.test.ts';

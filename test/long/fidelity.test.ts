@@ -1,0 +1,2 @@
+// A sparse file of 10 GiB.
+import '../integration/fidelity.test.ts';

@@ -1,0 +1,2 @@
+// Every pair of steps.
+import '../integration/killed-rotate.test.ts';

@@ -1,0 +1,6 @@
+import { proveManyJails } from '../backup/many-jails.ts';
+import { requireOrSkip } from '../throwaway/require-or-skip.ts';
+
+const suite = await requireOrSkip('sshd');
+
+suite('a large fleet on one backup server', () => proveManyJails(1000, 600));

@@ -1,0 +1,2 @@
+// Every step on every file system.
+import '../integration/power-cut.test.ts';
