@@ -1,3 +1,4 @@
+import { isErrno } from '../io/errno.ts';
 import { writeStandardOutput } from '../io/standard-output.ts';
 import { runArchive } from './archive-command-line.ts';
 import { processContext } from './archive-context.ts';
@@ -12,4 +13,7 @@ async function main(): Promise<void> {
   process.exitCode = await runArchive(process.argv.slice(2), processContext(terminal));
 }
 
-void main();
+main().catch((thrown: unknown) => {
+  // A reader who went away, as `| head` does, has read what it wanted.
+  if (!isErrno(thrown) || thrown.code !== 'EPIPE') throw thrown;
+});
