@@ -82,6 +82,7 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
     step: faultPoint(),
     seconds: () => performance.now() / 1000,
     close: ({ descriptor }) => closeSync(descriptor),
+    hasFolder: (account) => existsSync(join(config.archive, account)),
     makeFolder: (account) => {
       const folder = join(config.archive, account);
       if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) return;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -17,12 +18,23 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { constants as osConstants } from 'node:os';
 import { STATUS_FORMAT, type Status } from '../model/status.ts';
 import type { InboxItem, InboxStep, ReportedState, TakenFile } from '../rotate/ports.ts';
 import { isErrno } from './errno.ts';
 
 /** Most names of an inbox that one run looks at; what is beyond waits for the next. */
 const MOST_NAMES = 10_000;
+
+/** Number of a btrfs subvolume's own folder: its quota counts what root makes in it too. */
+const SUBVOLUME = 256;
+
+/** Bytes that root keeps of such a quota, so that it can take packs out of an inbox that its host has filled. */
+const RESERVE = 2 ** 20;
+
+/** What lies beside taken files and is none. */
+const REFUSED = 'refused';
+const RESERVED = 'reserve';
 
 /** Most files that are kept aside; a run adds as many at most. */
 const MOST_ASIDE = 1000;
@@ -41,7 +53,18 @@ export interface Jail {
   uid: number;
 }
 
-const isGone = (thrown: unknown): boolean => isErrno(thrown) && thrown.code === 'ENOENT';
+// Node has no name for EDQUOT, and calls it UNKNOWN.
+const isFull = (thrown: unknown): boolean =>
+  isErrno(thrown) && (thrown.code === 'ENOSPC' || thrown.errno === -osConstants.errno.EDQUOT);
+
+/** Runs what handles a file of an inbox, which its host may have removed meanwhile. */
+function unlessGone(run: () => void): void {
+  try {
+    run();
+  } catch (thrown) {
+    if (!isErrno(thrown) || thrown.code !== 'ENOENT') throw thrown;
+  }
+}
 
 /** A name that an inbox holds, as bytes: a host may have chosen any. */
 const inboxPath = (folder: string, name: string): Buffer => Buffer.from(`${folder}/${name}`, 'latin1');
@@ -109,7 +132,7 @@ export class Inbox {
   /** Names that were taken and not dealt with. */
   takenNames(): Set<string> {
     this.#makeTaken();
-    return new Set(readdirSync(this.#taken));
+    return new Set(readdirSync(this.#taken).filter((name) => name !== REFUSED && name !== RESERVED));
   }
 
   #makeTaken(): void {
@@ -120,17 +143,37 @@ export class Inbox {
     mkdirSync(this.#taken, { mode: 0o700 });
   }
 
-  /** Does what was planned. */
+  /** Does what was planned; what is removed makes room first. */
   carryOut(steps: readonly InboxStep[]): void {
-    for (const { name, does } of steps) {
-      try {
-        if (does === 'take') renameSync(inboxPath(this.#inbox, name), `${this.#taken}/${name}`);
-        else if (does === 'remove') unlinkSync(inboxPath(this.#inbox, name));
-      } catch (thrown) {
-        // The host may have removed it meanwhile.
-        if (!isGone(thrown)) throw thrown;
-      }
+    for (const { name, does } of steps)
+      if (does === 'remove') unlessGone(() => unlinkSync(inboxPath(this.#inbox, name)));
+    try {
+      for (const { name, does } of steps) if (does === 'take') unlessGone(() => this.#take(name));
+    } catch (thrown) {
+      // Where the quota has no room for a rename, what was taken makes some once it is dealt with.
+      if (!isFull(thrown) || this.takenNames().size === 0) throw thrown;
     }
+  }
+
+  #take(name: string): void {
+    const rename = (): void => renameSync(inboxPath(this.#inbox, name), `${this.#taken}/${name}`);
+    try {
+      rename();
+    } catch (thrown) {
+      const reserve = `${this.#taken}/${RESERVED}`;
+      if (!isFull(thrown) || lstatSync(reserve, { throwIfNoEntry: false }) === undefined) throw thrown;
+      unlinkSync(reserve);
+      rename();
+    }
+  }
+
+  /** Keeps some room of a quota that is root's too, where there is one and while there is room. */
+  keepReserve(): void {
+    const path = `${this.#taken}/${RESERVED}`;
+    if (lstatSync(this.#inbox).ino !== SUBVOLUME) return;
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) return;
+    // Noise, because zeros would be packed to nothing.
+    this.#unlessFull(path, () => writeFileSync(path, randomBytes(RESERVE), { mode: 0o600 }));
   }
 
   /** Opens what was taken, if it is what a host's push is made of; what is not is removed unopened. */
@@ -187,14 +230,20 @@ export class Inbox {
 
   /** Makes a file aside. Where the host has filled its quota there is no room for it, and its files go all the same. */
   #keepAside(name: string, make: (path: string) => void): void {
-    const folder = `${this.#taken}/refused`;
+    const folder = `${this.#taken}/${REFUSED}`;
     const path = `${folder}/${name}`;
-    try {
+    this.#unlessFull(path, () => {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       rmSync(path, { force: true });
       make(path);
+    });
+  }
+
+  #unlessFull(path: string, make: () => void): void {
+    try {
+      make();
     } catch (thrown) {
-      if (!isErrno(thrown) || (thrown.code !== 'ENOSPC' && thrown.code !== 'EDQUOT')) throw thrown;
+      if (!isFull(thrown)) throw thrown;
       rmSync(path, { force: true });
     }
   }
@@ -202,7 +251,7 @@ export class Inbox {
   /** Removes what was set aside before a moment, and the oldest of what is beyond so many bytes. */
   clearAside(before: number, mostBytes: number): void {
     this.#asideRoom = { bytes: mostBytes, files: MOST_ASIDE };
-    const aside = `${this.#taken}/refused`;
+    const aside = `${this.#taken}/${REFUSED}`;
     if (lstatSync(aside, { throwIfNoEntry: false }) === undefined) return;
     const files = readdirSync(aside)
       .flatMap((name) => {

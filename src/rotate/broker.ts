@@ -21,6 +21,8 @@ export interface InboxPort {
   setAside(name: string): void;
   explain(push: string, reason: string): void;
   clearAside(before: number, mostBytes: number): void;
+  /** Keeps room for the next run, where the host's quota is root's too. */
+  keepReserve(): void;
   writeStatus(state: ReportedState, now: number): void;
 }
 
@@ -34,6 +36,7 @@ export interface BrokerPorts {
     tell: (event: IngestEvent) => void,
   ): Promise<{ state: ReportedState }>;
   close(file: OpenedTaken): void;
+  hasFolder(account: string): boolean;
   /** Makes the host's folder in the archive, the unprivileged user's own. */
   makeFolder(account: string): void;
   /** Whether the host's archive is due for pruning and the like, and that it was done. */
@@ -102,6 +105,8 @@ class HostBroker {
 
   async run(): Promise<IngestEvent[]> {
     const { config, now } = this.#run;
+    // A host that never pushed has nothing that a dry run could tell of.
+    if (this.#run.dryRun && !this.#ports.hasFolder(this.#host.account)) return this.events;
     const isThere = this.#inbox.exists();
     if (isThere && !this.#run.dryRun) {
       const steps = planInbox(this.#inbox.items(), this.#inbox.takenNames(), now);
@@ -122,13 +127,15 @@ class HostBroker {
       house = false;
       if (this.#ports.seconds() - began > LONG_ENOUGH) break;
     }
-    if (isThere && !this.#run.dryRun) this.#giveUp();
+    if (isThere && !this.#run.dryRun) {
+      this.#giveUp();
+      this.#inbox.keepReserve();
+    }
     return this.events;
   }
 
   #takenInOrder(): string[] {
-    const names = [...this.#inbox.takenNames()].filter((name) => name !== 'refused');
-    const known = names.flatMap((name) => {
+    const known = [...this.#inbox.takenNames()].flatMap((name) => {
       const writtenAt = this.#inbox.writtenAt(name);
       return writtenAt === undefined ? [] : [{ name, writtenAt }];
     });
@@ -150,7 +157,6 @@ class HostBroker {
   async #ingest(files: readonly OpenedTaken[], keepHouse: boolean): Promise<void> {
     const { config, now, noPrune, dryRun } = this.#run;
     const { account } = this.#host;
-    if (!dryRun) this.#ports.makeFolder(account);
     const order: IngestOrder = {
       archive: config.archive,
       account,
@@ -169,6 +175,7 @@ class HostBroker {
     const given = new Set(files.map(({ name }) => name));
     for (const name of given) this.#given.add(name);
     try {
+      if (!dryRun) this.#ports.makeFolder(account);
       const { state } = await this.#ports.ingest(order, files, (event) => this.#heard(event, given));
       this.#ports.step('ingest ended');
       if (!dryRun && this.#inbox.exists()) this.#inbox.writeStatus(state, now);

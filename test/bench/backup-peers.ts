@@ -68,6 +68,12 @@ export function rsync(options: string, folder: string): BackupPeer {
   };
 }
 
+/** `rsync -a`, and the server's disk then synced once: snap too has there what it says it has sent. */
+export function durableRsync(folder: string): BackupPeer {
+  const { fresh, push } = rsync('-a', folder);
+  return { name: 'rsync -a and sync', fresh, push: `${push}; sync -f ${PEER_HOME}` };
+}
+
 /** Makes a version of what rsync has pushed, by hard links, on the server. */
 export const RSNAPSHOT: BackupPeer = {
   name: 'rsnapshot',

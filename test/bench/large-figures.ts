@@ -1,5 +1,5 @@
 import { BackupBench, type MeasuredRun, type MeasuredVersion, secondsOf } from './backup-bench.ts';
-import { rsync } from './backup-peers.ts';
+import { durableRsync, rsync } from './backup-peers.ts';
 import { scaled, sizeText } from './bench-scale.ts';
 import { type FigureGroup, figureOf, ratioOf } from './figure.ts';
 
@@ -14,7 +14,7 @@ async function firstPushFigures(bench: BackupBench, bytes: number): Promise<Figu
   const peers = {
     plain: rsync('-a', bench.data),
     cipher: rsync(SAME_CIPHER, bench.data),
-    durable: rsync('-a --fsync', bench.data),
+    durable: durableRsync(bench.data),
   };
   const ours: MeasuredVersion[] = [];
   const runs = { cipher: [] as number[], durable: [] as number[], plain: [] as number[] };
@@ -32,10 +32,10 @@ async function firstPushFigures(bench: BackupBench, bytes: number): Promise<Figu
       figureOf('`brinicle-rotate`', 's', secondsOf(ours.map(({ rotate }) => rotate))),
       figureOf('`rsync -a`', 's', runs.plain),
       figureOf("`rsync -a` with snap's cipher", 's', runs.cipher),
-      figureOf('`rsync -a --fsync`', 's', runs.durable),
+      figureOf('`rsync -a` and `sync -f`', 's', runs.durable),
       ratioOf('snap / `rsync -a`', snap, runs.plain, 1),
       ratioOf("snap / `rsync -a` with snap's cipher", snap, runs.cipher),
-      ratioOf('snap / `rsync -a --fsync`', snap, runs.durable),
+      ratioOf('snap / `rsync -a` and `sync -f`', snap, runs.durable),
     ],
   };
 }

@@ -1,5 +1,5 @@
 import { BackupBench, type MeasuredVersion, secondsOf } from './backup-bench.ts';
-import { borg, RSNAPSHOT, restic, rsync } from './backup-peers.ts';
+import { borg, durableRsync, RSNAPSHOT, restic, rsync } from './backup-peers.ts';
 import { counted, scaled } from './bench-scale.ts';
 import { type FigureGroup, figureOf, ratioOf } from './figure.ts';
 
@@ -12,7 +12,7 @@ export async function pushFigures(): Promise<FigureGroup> {
     await bench.makeTree('files', bench.data, files, 1024, 7168);
     const plain = rsync('-a', bench.data);
     const peers = {
-      durable: rsync('-a --fsync', bench.data),
+      durable: durableRsync(bench.data),
       whole: rsync('-aHAX', bench.data),
       restic: restic(bench.data),
       borg: borg(bench.data),
@@ -40,12 +40,12 @@ export async function pushFigures(): Promise<FigureGroup> {
       figures: [
         figureOf('`brinicle-snap`', 's', snap),
         figureOf('`rsync -a`', 's', mirror),
-        figureOf('`rsync -a --fsync`', 's', runs.durable),
+        figureOf('`rsync -a` and `sync -f`', 's', runs.durable),
         figureOf('`rsync -aHAX`', 's', runs.whole),
         figureOf('restic', 's', runs.restic),
         figureOf('borg', 's', runs.borg),
         ratioOf('snap / `rsync -a`', snap, mirror, 0.6),
-        ratioOf('snap / `rsync -a --fsync`', snap, runs.durable),
+        ratioOf('snap / `rsync -a` and `sync -f`', snap, runs.durable),
         ratioOf('snap / `rsync -aHAX`', snap, runs.whole),
         ratioOf('snap / restic', snap, runs.restic, 0.7),
         ratioOf('snap / borg', snap, runs.borg),

@@ -4,92 +4,10 @@ import { attackAs, hostCredentials, installAttacker } from '../drop-box/attack.t
 import type { PushSteps } from '../drop-box/attacker/push.ts';
 import { HostileLab } from '../hostile/host/hostile-lab.ts';
 import type { Mode, Probes } from '../hostile/host/order.ts';
+import { REACHED } from '../hostile/host/reached.ts';
 import { requireOrSkip } from '../throwaway/require-or-skip.ts';
 
 const suite = await requireOrSkip('sshd');
-
-const EPERM = 'Operation not permitted';
-
-/** What an ingest that is taken over gets at, by what it tries: nothing is there, or nothing is let. */
-const REACHED: Probes = {
-  // What it sees at all.
-  'list /': 'bin,dev,etc,lib,lib64,proc,sbin,srv,tmp,usr',
-  'list /dev': 'null,random,urandom,zero',
-  'list /etc': 'ld.so.cache',
-  'list /run': 'ENOENT',
-  'list /sys': 'ENOENT',
-  'list /srv/brinicle': 'archive',
-  'list /srv/brinicle/archive': 'bk-web1',
-  'list /srv/brinicle/jails': 'ENOENT',
-  processes: '1',
-  interfaces: 'lo',
-  'read /etc/brinicle/hosts.json': 'ENOENT',
-  'read /etc/brinicle/rotate.json': 'ENOENT',
-  'read /etc/passwd': 'ENOENT',
-  'read /etc/shadow': 'ENOENT',
-  'read /root/.bashrc': 'ENOENT',
-  'read /var/lib/brinicle/rotate/clock.json': 'ENOENT',
-  'read /proc/1/environ': 'EACCES',
-  'read /proc/1/root/etc/shadow': 'EACCES',
-  // Where it can write.
-  'write its own folder': 'done',
-  'fill /tmp': 'ENOSPC',
-  'write /x': 'EROFS',
-  'write /etc/x': 'EROFS',
-  'write /dev/x': 'EROFS',
-  'write /usr/x': 'EROFS',
-  'write /usr/bin/node': 'EROFS',
-  'write /usr/local/lib/brinicle/x': 'EROFS',
-  'write /dev/shm/x': 'ENOENT',
-  'write /var/tmp/x': 'ENOENT',
-  'write /proc/sys/kernel/hostname': 'EACCES',
-  'write /proc/sysrq-trigger': 'ENOENT',
-  'write /proc/self/oom_score_adj': 'EACCES',
-  'write into a file it was given': 'EBADF',
-  'open anew for writing': 'EACCES',
-  // Who it is, and cannot become.
-  Uid: expect.stringMatching(/^(\d+)(?: \1){3}$/),
-  Gid: expect.stringMatching(/^(\d+)(?: \1){3}$/),
-  Groups: '',
-  NoNewPrivs: '1',
-  CapEff: '0000000000000000',
-  CapPrm: '0000000000000000',
-  CapBnd: '0000000000000000',
-  CapAmb: '0000000000000000',
-  setuid: EPERM,
-  setgid: EPERM,
-  setresuid: EPERM,
-  'su -c id': '1',
-  'passwd -d root': '1',
-  'newgrp root': '1',
-  'chsh -s /bin/sh': '1',
-  'sudo -n id': '127',
-  'a file of mode 4755': 'done',
-  'setuid runs': '/bin/sh: 1: ./setuid: Permission denied',
-  // Whom it can reach.
-  'a socket to sshd': 'Network is unreachable',
-  'a socket to another machine': 'Network is unreachable',
-  'a raw socket': EPERM,
-  'a packet socket': EPERM,
-  '/run/systemd/private': 'No such file or directory',
-  '/run/dbus/system_bus_socket': 'No such file or directory',
-  '/dev/log': 'No such file or directory',
-  kill: EPERM,
-  ptrace: EPERM,
-  // What of the machine it can change.
-  chroot: EPERM,
-  mount: EPERM,
-  'mount /tmp': '1',
-  umount2: EPERM,
-  unshare: EPERM,
-  mknod: EPERM,
-  sethostname: EPERM,
-  reboot: EPERM,
-  init_module: expect.stringMatching(/^(?:Operation not permitted|Function not implemented)$/),
-  descriptors: expect.stringMatching(
-    /^(?:\/srv\/brinicle\/jails\/bk-web1\/inbox\/\.taken\/[0-9a-f]{32}\.(?:\d{6}\.pack|commit),?)+$/,
-  ),
-};
 
 suite('a host with an intruder as root', () => {
   let hostile: HostileLab;
@@ -252,6 +170,31 @@ suite('a host with an intruder as root', () => {
     await check();
     expect(await hostile.archiveFaults('web1')).toBe('');
     expect(await hostile.inboxNames('web1')).toEqual([]);
+  });
+
+  test('fills a quota that counts what root makes too: rotate still takes what came, time after time', async () => {
+    const inbox = hostile.inbox('web3');
+    await lab.script(`truncate -s 400M /var/tmp/inbox.img; mkfs.btrfs -q /var/tmp/inbox.img > /dev/null; mkdir /btrfs
+      mount -o loop /var/tmp/inbox.img /btrfs; btrfs quota enable /btrfs; btrfs subvolume create /btrfs/inbox > /dev/null
+      btrfs qgroup limit 16M /btrfs/inbox; chgrp $(stat -c %g ${inbox}) /btrfs/inbox; chmod 1730 /btrfs/inbox
+      mount --bind /btrfs/inbox ${inbox}`);
+    expect((await hostile.rotate('web3')).code).toBe(0);
+    for (let round = 0; round < 3; round++) {
+      const push = await hostile.pushAs('web3', 'clean');
+      const full = await lab.root.exec(
+        await hostile.asHost('web3', [
+          'sh',
+          '-c',
+          `head -c 99M /dev/urandom > ${`${round}`.repeat(32)}.000000.pack`,
+        ]),
+      );
+      expect(full.stderr).toContain('Disk quota exceeded');
+      const ran = await hostile.rotate('web3');
+      expect(ran.stdout + ran.stderr).not.toContain('could not be dealt with');
+      expect((await hostile.status('web3')).accepted?.push).toBe(push);
+      expect(await hostile.inboxNames('web3')).toEqual([]);
+    }
+    expect(await lab.script(`umount ${inbox} /btrfs; rm /var/tmp/inbox.img`)).toBe('');
   });
 
   test("pushes another host's push: it becomes a version of its own, and nothing of the other", async () => {

@@ -25,7 +25,7 @@ suite('promise 3: a file of 10 GiB', () => {
     expect(first.sent).toBeGreaterThan(10 * GIB);
     await rotateDespiteAlarms(lab);
     await lab.script(
-      `head -c ${GIB / 100} /dev/urandom | dd of=${data}/large bs=1M seek=7000 conv=notrunc status=none`,
+      `head -c ${10 * 2 ** 20} /dev/urandom | dd of=${data}/large bs=1M seek=7000 conv=notrunc status=none`,
     );
     const second = await lab.push('web1');
     expect(second.sent).toBeLessThan(GIB / 50);

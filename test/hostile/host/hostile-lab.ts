@@ -47,7 +47,7 @@ export class HostileLab {
   }
 
   static async start(hosts: readonly string[]): Promise<HostileLab> {
-    const hostile = new HostileLab(await BackupLab.start({ hosts }));
+    const hostile = new HostileLab(await BackupLab.start({ hosts, loopDevices: true }));
     const { root } = hostile.lab;
     await root.writeFile(PUSHER, await bundled('make-push.ts'));
     await root.writeFile(INGEST, await bundled('hostile-ingest.ts'));
