@@ -1,20 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { runCommandLine } from '../../src/bin/command-line.ts';
 import { diskFiles } from '../../src/io/disk-files.ts';
 import type { Files } from '../../src/io/ports.ts';
 import { readLock } from '../../src/model/read-lock.ts';
 import { filesWithStandIns } from '../bin/run-in-process.ts';
 import type { ThrowawayRoot } from '../throwaway/root.ts';
+import { newKeyPair, type PushKeyPair } from './key-pair.ts';
 import { OUTPUT_IN_ROOT } from './masterless.ts';
-
-/** A push key pair as OpenSSH writes it. */
-export interface PushKeyPair {
-  public: string;
-  private: string;
-}
 
 /** What a command printed, and its exit code. */
 export interface CommandRun {
@@ -127,9 +121,4 @@ export class CompiledFleet {
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
-
-/** A new Ed25519 pair. */
-export function newKeyPair(comment: string): PushKeyPair {
-  return ssh2.utils.generateKeyPairSync('ed25519', { comment });
 }

@@ -4,7 +4,8 @@ import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-conf
 import { snapConfigSchema } from '../../src/model/snap-config.ts';
 import type { SaltRelease } from '../throwaway/base.ts';
 import { ThrowawayRoot } from '../throwaway/root.ts';
-import { CompiledFleet, newKeyPair } from './compiled-fleet.ts';
+import { CompiledFleet } from './compiled-fleet.ts';
+import { newKeyPair } from './key-pair.ts';
 import { applyStates, changedStates, failedStates, prepareMasterless, type SaltRun } from './masterless.ts';
 
 const LONG = 'a-host-with-a-name-that-is-longer-than-any-account.example.test';
