@@ -432,7 +432,9 @@ class DiskIncoming implements IncomingPush {
   }
 
   sample(object: string): Uint8Array | undefined {
-    for (const path of [`${this.#folder}/${objectPath(object)}`, this.#archive.objectAt(object)]) {
+    const places = [`${this.#folder}/${objectPath(object)}`, this.#archive.objectAt(object)];
+    // An exception costs more than the look does.
+    for (const path of this.#came.has(object) ? places : places.reverse()) {
       try {
         const descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
         try {

@@ -11,12 +11,13 @@ import { Records } from '../model/manifest/records.ts';
 import { comparePaths } from '../model/manifest/spelling.ts';
 import type { Commit } from '../model/pack/commit.ts';
 import { judgePush } from './alarm/judge-push.ts';
-import { sampleKind } from './alarm/sample-kind.ts';
+import type { PushCounts } from './alarm/push-counts.ts';
+import { SMALLEST_SAMPLE, sampleKind } from './alarm/sample-kind.ts';
 import type { HeldVersion, HostArchive, IncomingPush } from './ports.ts';
 import { PushRefused } from './push-fault.ts';
 
-/** Changed files of which old and new content are looked at. */
-const SAMPLES = 2000;
+/** Changed files of which old and new content are looked at: each is read from the disk, and a few hundred tell the share. */
+const SAMPLES = 500;
 
 /** Bytes that an entry may have in a manifest, on average. */
 export const BYTES_AN_ENTRY = 1024;
@@ -49,7 +50,10 @@ function storedOf(lines: string | undefined): Stored | undefined {
 /** Counts what changed between two trees, and looks at the content of files that did. Paths come in order. */
 class ChangeCounter {
   readonly #push: IncomingPush;
-  readonly counts = { added: 0, changed: 0, deleted: 0, sampled: 0, randomized: 0 };
+  readonly #counts = { added: 0, changed: 0, deleted: 0 };
+  /** Contents before and now that are to be looked at, out of so many. */
+  readonly #samples: { old: string; now: string }[] = [];
+  #comparable = 0;
   #lastDeleted: { path: string; file: Stored } | undefined;
 
   constructor(push: IncomingPush) {
@@ -60,16 +64,16 @@ class ChangeCounter {
   take(path: string, before: Stored | undefined, now: Stored | undefined): void {
     if (now === undefined) {
       if (before === undefined) return;
-      this.counts.deleted++;
+      this.#counts.deleted++;
       this.#lastDeleted = { path, file: before };
       return;
     }
     if (before === undefined) {
-      this.counts.added++;
+      this.#counts.added++;
       this.#lookAtRenamed(path, now);
     } else if (before.object !== now.object) {
-      this.counts.changed++;
-      if (!before.sealed && !now.sealed) this.#look(before.object, now.object);
+      this.#counts.changed++;
+      this.#compare(before, now);
     }
   }
 
@@ -78,16 +82,36 @@ class ChangeCounter {
     const gone = this.#lastDeleted;
     if (gone === undefined || !path.startsWith(`${gone.path}.`)) return;
     this.#lastDeleted = undefined;
-    if (!gone.file.sealed && !now.sealed) this.#look(gone.file.object, now.object);
+    this.#compare(gone.file, now);
   }
 
-  #look(old: string, now: string): void {
-    if (this.counts.sampled >= SAMPLES) return;
-    const [before, after] = [this.#push.sample(old), this.#push.sample(now)];
-    const [was, is] = [before && sampleKind(before), after && sampleKind(after)];
-    if (was === undefined || is === undefined) return;
-    this.counts.sampled++;
-    if (was === 'compressible' && is === 'random') this.counts.randomized++;
+  /** Takes a pair into the sample: each with the same chance, wherever in the tree it lies (a reservoir, by the digest). */
+  #compare(before: Stored, now: Stored): void {
+    if (before.sealed || now.sealed || Math.min(before.size, now.size) < SMALLEST_SAMPLE) return;
+    const place =
+      this.#comparable < SAMPLES
+        ? this.#comparable
+        : Number.parseInt(now.object.slice(0, 12), 16) % (this.#comparable + 1);
+    this.#comparable++;
+    if (place < SAMPLES) this.#samples[place] = { old: before.object, now: now.object };
+  }
+
+  /** Looks at the sample, and answers with all that was counted. */
+  counts(): Pick<PushCounts, 'added' | 'changed' | 'deleted' | 'sampled' | 'randomized'> {
+    let sampled = 0;
+    let randomized = 0;
+    for (const { old, now } of this.#samples) {
+      const after = this.#push.sample(now);
+      if (after === undefined) continue;
+      if (sampleKind(after) === 'random') {
+        // Only then does it matter what was there.
+        const before = this.#push.sample(old);
+        if (before === undefined) continue;
+        if (sampleKind(before) === 'compressible') randomized++;
+      }
+      sampled++;
+    }
+    return { ...this.#counts, sampled, randomized };
   }
 }
 
@@ -337,7 +361,7 @@ export function commitPush(
   const pushCounts = {
     files: counts.files,
     before: newest?.record?.counts.files ?? 0,
-    ...changes.counts,
+    ...changes.counts(),
   };
   const past = versions.flatMap(({ record }) =>
     record === undefined || isAlarmed(record) ? [] : record.counts,

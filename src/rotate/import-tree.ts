@@ -364,7 +364,7 @@ function commitImport(
     counts: {
       files: counts.files,
       before: before?.record?.counts.files ?? 0,
-      ...watcher.changes.counts,
+      ...watcher.changes.counts(),
     },
     warnings,
     // What was kept is history: there is nobody who could still be warned of it.
