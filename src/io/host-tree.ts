@@ -14,7 +14,13 @@ import type { FileStatus, Found, OpenFile, Walk, WalkScope, WalkTroubles } from 
 import { faultText, isErrno } from './errno.ts';
 import { hostAttributes } from './host-attributes.ts';
 import { hostNames } from './host-names.ts';
-import { pathArgument, StatusReader } from './status-reader.ts';
+
+const OTHER_THAN_ASCII = /[^\0-\x7f]/;
+
+/** What Node's calls take for a name: bytes where it is not ASCII. */
+function pathArgument(name: ByteText): string | Buffer {
+  return OTHER_THAN_ASCII.test(name) ? Buffer.from(name, 'latin1') : name;
+}
 
 /** A Unicode text as bytes, one character for each. */
 const bytesOf = (text: string): ByteText => Buffer.from(text, 'utf8').toString('latin1');
@@ -49,9 +55,6 @@ interface Frame {
   path: ByteText;
   names: ByteText[];
   at: number;
-  /** What was found of names, from `known` on. */
-  statuses: ReturnType<StatusReader['read']>;
-  known: number;
   node: IncludeNode | undefined;
   /** Whether everything in it is wanted, or only what leads to an include. */
   inside: boolean;
@@ -76,6 +79,8 @@ function openQuietly(name: string | Buffer, flags: number): number {
   }
 }
 
+const LEAVE_GONE = { throwIfNoEntry: false } as const;
+
 const isGone = (thrown: unknown): boolean =>
   isErrno(thrown) && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR' || thrown.code === 'ELOOP');
 
@@ -90,7 +95,6 @@ class DiskWalk implements Walk {
   readonly #includes: IncludeNode;
   readonly #root: string;
   readonly #frames: Frame[] = [];
-  readonly #reader = new StatusReader();
   #begun = false;
   /** The folder that was given out last, to be entered next. */
   #entering: { found: Found; node: IncludeNode | undefined; inside: boolean; device: number } | undefined;
@@ -114,21 +118,20 @@ class DiskWalk implements Walk {
     }
     if (this.#entering !== undefined) this.#enter();
     for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
-      const index = frame.at++;
-      const name = frame.names[index];
+      const name = frame.names[frame.at++];
       if (name === undefined) {
         this.#leave();
         continue;
       }
-      const found = this.#look(frame, name, index);
+      const found = this.#look(frame, name);
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #look(frame: Frame, name: ByteText, index: number): Found | undefined {
+  #look(frame: Frame, name: ByteText): Found | undefined {
     const path = `${frame.path}/${name}`;
-    const stat = this.#status(frame, index, path);
+    const stat = this.#status(name, path);
     const node = frame.node?.children.get(name);
     if (stat === undefined) {
       if (node !== undefined) this.#troubles.notThere(path);
@@ -157,15 +160,14 @@ class DiskWalk implements Walk {
     return found;
   }
 
-  #status(frame: Frame, index: number, path: ByteText): FileStatus | undefined {
-    if (index >= frame.known + frame.statuses.length) {
-      frame.statuses = this.#reader.read(frame.names, index);
-      frame.known = index;
+  #status(name: ByteText, path: ByteText): FileStatus | undefined {
+    try {
+      return lstatSync(pathArgument(name), LEAVE_GONE);
+    } catch (thrown) {
+      if (!isErrno(thrown)) throw thrown;
+      this.#troubles.unreadable(path, faultText(thrown));
+      return undefined;
     }
-    const found = frame.statuses[index - frame.known];
-    if (!(found instanceof Error)) return found;
-    this.#troubles.unreadable(path, faultText(found));
-    return undefined;
   }
 
   #enter(): void {
@@ -188,8 +190,6 @@ class DiskWalk implements Walk {
         path: found.path,
         names,
         at: 0,
-        statuses: [],
-        known: 0,
         node,
         inside: inside === true,
         device,
@@ -246,7 +246,6 @@ class DiskWalk implements Walk {
   close(): void {
     while (this.#frames.length > 0) this.#leave();
     this.#entering = undefined;
-    this.#reader.stop();
   }
 }
 

@@ -48,10 +48,15 @@ function freshJournal({ state, clock }: { state: PushState; clock: Clock }): Jou
   return age >= -86_400 && age < OLD_JOURNAL ? journal : undefined;
 }
 
-/** Asks the server what it holds, and settles what the push goes out from. */
+/**
+ * Asks the server what it holds, and settles what the push goes out from.
+ *
+ * @param died the push that the last run died in: read before this one writes a journal of its own
+ */
 async function settle(
   wish: PushWish,
   box: DropBox,
+  died: Journal | undefined,
   ports: SessionPorts,
 ): Promise<{ plan: PushPlan; remembered: Remembered; held: Status | undefined }> {
   const { state, clock } = ports;
@@ -63,7 +68,6 @@ async function settle(
       'see brinicle versions on the backup server',
     );
   const refused = status?.refused;
-  const died = freshJournal(ports);
   const isRefused = refused != null && refused.push === died?.push;
   let remembered = rememberAccepted(state.load(), status);
   if (isRefused) remembered = { ...remembered, asking: false };
@@ -99,14 +103,12 @@ interface Guess {
  * What the push will most likely go out from: the walk begins with it while the connection is being made. A push that
  * died is gone on with, since a wrong guess would write over what it left.
  */
-function guessBase(wish: PushWish, ports: SessionPorts): Guess {
-  const { state } = ports;
+function guessBase(wish: PushWish, died: Journal | undefined, { state }: SessionPorts): Guess {
   const { last, accepted } = state.load();
-  const journal = freshJournal(ports);
-  const likely = journal === undefined ? (last?.manifest ?? accepted) : journal.base;
+  const likely = died === undefined ? (last?.manifest ?? accepted) : died.base;
   const manifest = wish.full ? null : likely;
   const base = manifest !== null && state.tree(manifest) !== undefined ? manifest : null;
-  return { base, journal: journal?.base === base ? journal : undefined };
+  return { base, journal: died?.base === base ? died : undefined };
 }
 
 const isGuessed = (plan: PushPlan, guess: Guess): boolean =>
@@ -114,10 +116,11 @@ const isGuessed = (plan: PushPlan, guess: Guess): boolean =>
 
 async function pushOnce(wish: PushWish, ports: SessionPorts): Promise<PushResult> {
   const { state, clock } = ports;
-  const guess = guessBase(wish, ports);
+  const died = freshJournal(ports);
+  const guess = guessBase(wish, died, ports);
   const connected = ports.connect().then(async (box) => {
     try {
-      return { box, ...(await settle(wish, box, ports)) };
+      return { box, ...(await settle(wish, box, died, ports)) };
     } catch (thrown) {
       box.close();
       throw thrown;

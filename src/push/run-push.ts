@@ -82,7 +82,7 @@ export interface PushResult {
   changed: boolean;
   entries: number;
   files: number;
-  /** Entries that were new or different, and that are gone. */
+  /** Records that are new or different, and entries that are gone. */
   set: number;
   removed: number;
   read: number;
@@ -128,7 +128,7 @@ class Push {
   readonly #began: number;
   readonly #warnings: { count: number; first: string[] } = { count: 0, first: [] };
   #sealedFolder: string | undefined;
-  #counts = { entries: 0, files: 0, set: 0, removed: 0 };
+  #counts = { entries: 0, files: 0, removed: 0 };
 
   constructor(plan: PushPlan, ports: PushPorts) {
     const { state, clock, tree } = ports;
@@ -300,7 +300,6 @@ class Push {
     before: string | undefined,
     same: boolean,
   ): Promise<void> | undefined {
-    if (lines !== before) this.#counts.set++;
     const waiting = this.#queue.keep(lines, row, before, same);
     this.#pass(path);
     return waiting;
@@ -350,7 +349,6 @@ class Push {
       if (before !== undefined) this.#gone(found.path);
       return;
     }
-    this.#counts.set++;
     const row = this.#rowOf(taken.found);
     await this.#queue.add(taken.entry, taken.trusted ? row : { ...row, ctime: 0 }, before);
   }
@@ -497,6 +495,7 @@ class Push {
       manifest: sha256,
       changed,
       ...this.#counts,
+      set: this.#queue.news,
       read: this.#contents.read,
       sent: this.#packs.sent,
       packs: commit.packs.length,

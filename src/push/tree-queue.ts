@@ -1,15 +1,54 @@
 import { attributeFits, type Entry, entryLines } from '../model/manifest/entry.ts';
 import { removalLine } from '../model/manifest/merge.ts';
-import type { HostTree, Row, TreeWriter } from './ports.ts';
+import { type HostTree, ROW, type Row, type TreeWriter } from './ports.ts';
 
 /** Records whose attributes are asked for at once: one run of getfattr. */
-const BATCH = 4096;
+const ASKED = 4096;
 
-type Queued =
-  /** A record as it was. `before` is what the base has there. */
-  | { kind: 'kept'; lines: string; row: Row; before: string | undefined; same: boolean }
-  | { kind: 'found'; entry: Entry; row: Row; before: string | undefined }
-  | { kind: 'gone'; path: string };
+/** Records that wait at most. Where little has changed, a run of getfattr for each few would take the longest. */
+const QUEUED = 16_384;
+
+/** Records on their way, side by side: with an object for each, what waits would be most of what is collected. */
+class Batch {
+  /** Of a record as it was: its lines. Of an entry: what the base has there, or an empty text. Of what is gone: its path. */
+  readonly texts: string[] = [];
+  readonly kinds = new Uint8Array(QUEUED);
+  /** Rows of {@link ROW} numbers. */
+  readonly rows = new Float64Array(QUEUED * ROW);
+  /** Entries whose attributes are still to be read, by their place. */
+  readonly entries = new Map<number, Entry>();
+  /** How many of them attributes are asked for: another name of a file has none of its own. */
+  asked = 0;
+
+  get isEmpty(): boolean {
+    return this.texts.length === 0;
+  }
+
+  push(kind: number, text: string, row: Row | undefined): number {
+    const at = this.texts.push(text) - 1;
+    this.kinds[at] = kind;
+    if (row !== undefined) {
+      this.rows[at * ROW] = row.inode;
+      this.rows[at * ROW + 1] = row.ctime;
+      this.rows[at * ROW + 2] = row.mtime;
+      this.rows[at * ROW + 3] = row.size;
+    }
+    return at;
+  }
+
+  row(at: number): Row {
+    const [inode = 0, ctime = 0, mtime = 0, size = 0] = this.rows.subarray(at * ROW, at * ROW + ROW);
+    return { inode, ctime, mtime, size };
+  }
+}
+
+/** A record that the base has with this row, one that it has with another row, one that is news. */
+const SAME = 0;
+const KEPT = 1;
+const NEWS = 2;
+/** An entry whose attributes are still to be read, and a path that is no more. */
+const FOUND = 3;
+const GONE = 4;
 
 /** Where the records go. */
 export interface TreeQueueTarget {
@@ -25,81 +64,92 @@ export interface TreeQueueTarget {
  */
 export class TreeQueue {
   readonly #target: TreeQueueTarget;
-  #queued: Queued[] = [];
-  #asked = 0;
+  #batch = new Batch();
+  /** Batches that are being written, or wait for it. */
+  #busy = 0;
   #writing: Promise<void> = Promise.resolve();
   #attributesFault: string | undefined;
+  /** Records that the base has not, or otherwise, of those that are written. */
+  news = 0;
 
   constructor(target: TreeQueueTarget) {
     this.#target = target;
   }
 
-  /** Adds a record as it was known; `same` when the base has it with this row. */
+  /** Adds a record as it was known; `before` is what the base has there, and `same` that it has it with this row. */
   keep(lines: string, row: Row, before: string | undefined, same: boolean): Promise<void> | undefined {
-    this.#queued.push({ kind: 'kept', lines, row, before, same });
+    const isNews = lines !== before;
+    if (this.#batch.isEmpty && this.#busy === 0) {
+      // Nothing waits before it.
+      this.#target.tree.add(lines, row, same);
+      if (isNews) this.#tell(lines);
+      return undefined;
+    }
+    this.#batch.push(same ? SAME : isNews ? NEWS : KEPT, lines, row);
     return this.#perhapsWrite();
   }
 
   /** Adds an entry whose attributes are still to be read. */
   add(entry: Entry, row: Row, before: string | undefined): Promise<void> | undefined {
-    this.#queued.push({ kind: 'found', entry, row, before });
-    this.#asked++;
+    this.#batch.entries.set(this.#batch.push(FOUND, before ?? '', row), entry);
+    if (entry.kind !== 'link') this.#batch.asked++;
     return this.#perhapsWrite();
   }
 
   /** Tells that a path of the base is no more. */
   remove(path: string): void {
-    this.#queued.push({ kind: 'gone', path });
+    if (this.#batch.isEmpty && this.#busy === 0) {
+      this.#target.delta.lines(removalLine(path));
+      return;
+    }
+    this.#batch.push(GONE, path, undefined);
+    // Whoever waits next is told.
+    if (this.#batch.texts.length === QUEUED) this.#begin();
   }
 
   #perhapsWrite(): Promise<void> | undefined {
-    if (this.#queued.length < BATCH) return undefined;
-    if (this.#asked === 0) {
-      // Nothing to ask: straight into the tree, unless a batch before it is still under way.
-      const before = this.#writing;
-      const batch = this.#take();
-      this.#writing = before.then(() => this.#write(batch, new Map()));
-      return this.#writing;
-    }
+    const { asked, texts } = this.#batch;
+    if (asked < ASKED && texts.length < QUEUED) return undefined;
     const waited = this.#writing;
     this.#begin();
     return waited;
   }
 
-  #take(): Queued[] {
-    const batch = this.#queued;
-    this.#queued = [];
-    this.#asked = 0;
-    return batch;
-  }
-
   #begin(): void {
-    const batch = this.#take();
-    const paths = batch.flatMap((queued) =>
-      queued.kind === 'found' && queued.entry.kind !== 'link' ? [queued.entry.path] : [],
-    );
+    const batch = this.#batch;
+    this.#batch = new Batch();
+    this.#busy++;
+    const paths = [...batch.entries.values()].flatMap(({ kind, path }) => (kind === 'link' ? [] : [path]));
     const asked = paths.length === 0 ? Promise.resolve({ of: new Map() }) : this.#target.attributes(paths);
     const before = this.#writing;
     this.#writing = asked.then(async (read) => {
       await before;
       if ('fault' in read && read.fault !== undefined) this.#attributesFault ??= read.fault;
       this.#write(batch, read.of);
+      this.#busy--;
     });
     // Whoever waits next is told; until then nobody may be.
     this.#writing.catch(() => undefined);
   }
 
-  #write(batch: readonly Queued[], attributes: Awaited<ReturnType<HostTree['attributes']>>['of']): void {
+  #write(batch: Batch, attributes: Awaited<ReturnType<HostTree['attributes']>>['of']): void {
     const { tree, delta } = this.#target;
-    for (const queued of batch) {
-      if (queued.kind === 'gone') {
-        delta.lines(removalLine(queued.path));
+    for (const [at, text] of batch.texts.entries()) {
+      const kind = batch.kinds[at];
+      if (kind === GONE) {
+        delta.lines(removalLine(text));
         continue;
       }
-      const lines = queued.kind === 'kept' ? queued.lines : this.#linesOf(queued.entry, attributes);
-      tree.add(lines, queued.row, queued.kind === 'kept' && queued.same);
-      if (lines !== queued.before) delta.lines(lines);
+      const entry = batch.entries.get(at);
+      const lines = entry === undefined ? text : this.#linesOf(entry, attributes);
+      tree.add(lines, batch.row(at), kind === SAME);
+      if (entry === undefined ? kind === NEWS : lines !== text) this.#tell(lines);
     }
+  }
+
+  #tell(lines: string): void {
+    this.news++;
+    this.#target.delta.lines(lines);
   }
 
   #linesOf(entry: Entry, attributes: Awaited<ReturnType<HostTree['attributes']>>['of']): string {

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readAttributes } from '../../src/io/host-attributes.ts';
 import { diskTree } from '../../src/io/host-tree.ts';
-import { StatusReader } from '../../src/io/status-reader.ts';
 import { comparePaths } from '../../src/model/manifest/spelling.ts';
 import type { Walk } from '../../src/push/ports.ts';
 
@@ -117,33 +116,6 @@ describe('the walk', () => {
     const found = walked([join(folder, 'in'), join(folder, 'gone/deep')], ['*.log']);
     expect(found.paths).toEqual(['in', 'in/yes']);
     expect(found.notThere).toEqual([`.${folder}/gone`]);
-  });
-});
-
-describe('looking at many files with two threads', () => {
-  test('finds what lstat finds, in any number, and nothing for what is gone', () => {
-    const names = Array.from({ length: 9000 }, (_, n) => `f${n}`);
-    for (const [n, name] of names.entries())
-      if (n % 7 !== 0) writeFileSync(join(folder, name), 'x'.repeat(n % 50));
-    process.chdir(folder);
-    const reader = new StatusReader();
-    reader.start();
-    try {
-      for (let from = 0; from < names.length; ) {
-        const found = reader.read(names, from);
-        expect(found.length).toBeGreaterThan(0);
-        for (const [index, status] of found.entries()) {
-          const real = lstatSync(names[from + index] ?? '', { throwIfNoEntry: false });
-          const fields = ['ino', 'size', 'mtimeMs', 'ctimeMs', 'mode', 'uid', 'nlink', 'dev'] as const;
-          const own = status === undefined || status instanceof Error ? undefined : status;
-          expect(fields.map((field) => own?.[field])).toEqual(fields.map((field) => real?.[field]));
-          expect([own?.isFile(), own?.isDirectory()]).toEqual([real?.isFile(), real?.isDirectory()]);
-        }
-        from += found.length;
-      }
-    } finally {
-      reader.stop();
-    }
   });
 });
 
