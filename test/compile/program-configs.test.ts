@@ -1,6 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type Compiled, compileFleet } from '../../src/compile/compile-fleet.ts';
 import { pillarFile } from '../../src/compile/emit/pillar.ts';
+import { askPillarModule } from '../../src/io/ask-pillar-module.ts';
 import { backupSecond } from '../../src/model/backup-minute.ts';
 import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
 import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
@@ -28,9 +32,19 @@ retention: {wait_for_ice: true}
 
 const compiled = compileFleet(sampleInputs(mine, { policy }));
 
-/** What the pillar file of a minion says under `brinicle:`. */
+const folder = mkdtempSync(join(tmpdir(), 'brinicle-pillar-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What the ext_pillar gives a minion under `brinicle:`. */
 function pillarOf(minionId: string, { tree }: Compiled): Record<string, Record<string, unknown>> {
-  return JSON.parse(tree.get(`pillar/${pillarFile(minionId)}`) ?? '{}').brinicle;
+  for (const file of ['defaults.json', pillarFile(minionId)]) {
+    const path = join(folder, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, tree.get(`pillar/${file}`) ?? '');
+  }
+  const asked = askPillarModule(folder, minionId);
+  if ('fault' in asked) throw new Error(asked.fault);
+  return JSON.parse(asked.json).brinicle;
 }
 
 const snapConfig = (minionId: string, from = compiled): SnapConfig =>
@@ -75,6 +89,11 @@ describe('the pillar of a host holds the configuration of snap', () => {
       hooks: { before: [], after: [] },
       bandwidth: 4_194_304,
     });
+  });
+
+  test("a recipient's key lies once in the output, however many hosts seal to it", () => {
+    const holding = [...compiled.tree].filter(([, text]) => text.includes('BEGIN PGP PUBLIC KEY'));
+    expect(holding.map(([path]) => path)).toEqual(['pillar/defaults.json']);
   });
 
   test('with nobody to seal to, nothing is to be sealed', () => {
