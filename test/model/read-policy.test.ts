@@ -312,6 +312,26 @@ describe('what is pushed', () => {
   });
 });
 
+describe('the quota of an inbox has room for two packs', () => {
+  const quota = (lines: string, rest = ''): string =>
+    LEAST.replace('  name: backup1\n', `  name: backup1\n  quota: {${lines}}\n`) + rest;
+
+  test.each([
+    ['bytes: 1GiB', '', []],
+    ['kind: ext4, bytes: 2080MiB', '', []],
+    ['kind: ext4, bytes: 2079MiB', '', ['quota-small:3']],
+    ['kind: xfs, bytes: 48MiB', 'push: {pack_size: 8MiB}\n', []],
+    ['kind: xfs, bytes: 47MiB', 'push: {pack_size: 8MiB}\n', ['quota-small:3']],
+    [
+      'kind: btrfs',
+      'hosts:\n  - match: a\n    quota: {inodes: 100}\n  - match: b\n    quota: {bytes: 1GiB}\n',
+      ['quota-small:10'],
+    ],
+  ])('%s', (lines, rest, problems) => {
+    expect(told(quota(lines, rest))).toEqual(problems);
+  });
+});
+
 describe('former uid ranges', () => {
   test.each([
     ['[[20000, 29999], [300000, 300009]]', []],
