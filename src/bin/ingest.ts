@@ -1,12 +1,13 @@
 import { readFileSync, readSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import { DiskPool } from '../io/disk-pool.ts';
 import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { DiskHostArchive } from '../io/host-archive.ts';
 import { statusIsTold } from '../io/status-due.ts';
 import { ingestJobSchema } from '../model/ingest-job.ts';
 import { ingestHost, reportedState } from '../rotate/ingest-host.ts';
-import { keepHouse } from '../rotate/keep-house.ts';
+import { clearDamaged, keepHouse } from '../rotate/keep-house.ts';
 import type { IngestEvent, OpenPack } from '../rotate/ports.ts';
 
 /** Descriptor of the first file. */
@@ -36,7 +37,10 @@ export function ingest(): void {
   );
   const step = faultPoint();
   ingestHost(archive, files, order, tell, step);
-  if (order.keepHouse) keepHouse(archive, order, tell, step);
+  if (order.keepHouse) {
+    keepHouse(archive, order, tell, step);
+    clearDamaged(new DiskPool(folder), order, tell);
+  }
   if (!order.dryRun) statusIsTold(folder);
   tell({ kind: 'end', state: reportedState(archive, order.limits) });
   lock.release();

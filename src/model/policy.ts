@@ -113,7 +113,7 @@ const serverSchema = z.strictObject({
     .int()
     .min(0)
     .default(7)
-    .describe('Days for which refused packs are kept aside, for you to look at.'),
+    .describe('Days for which refused packs and damaged objects are kept aside, for you to look at.'),
   abandon_days: z
     .int()
     .min(1)

@@ -1,5 +1,5 @@
 import { isAlarmed } from '../model/archive/version.ts';
-import type { HeldVersion, HostArchive, IngestEvent } from './ports.ts';
+import type { HeldVersion, HostArchive, IngestEvent, PoolPort } from './ports.ts';
 import type { RetentionPolicy } from './retention/known-version.ts';
 import { planGate } from './retention/plan-gate.ts';
 import { planRetention, type RetentionPlan } from './retention/plan-retention.ts';
@@ -165,4 +165,16 @@ export function keepHouse(
   for (const version of archive.versions().slice(0, -1)) {
     if (!version.compressed) archive.compress(version);
   }
+}
+
+/** Removes damaged objects that lay aside for as long as refused packs do, for somebody to look at. */
+export function clearDamaged(
+  pool: Pick<PoolPort, 'clearAside'>,
+  rules: Pick<HouseRules, 'now' | 'noPrune' | 'dryRun'> & { keepRefusedDays: number },
+  tell: (event: IngestEvent) => void,
+): void {
+  // A clock that went wrong must not make them old.
+  if (rules.dryRun || rules.noPrune !== null) return;
+  const removed = pool.clearAside(rules.now - rules.keepRefusedDays * DAY);
+  if (removed > 0) tell({ kind: 'note', text: `${removed} damaged objects that lay aside are removed` });
 }

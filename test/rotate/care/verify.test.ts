@@ -6,6 +6,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,8 +15,11 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DiskPool } from '../../../src/io/disk-pool.ts';
 import { DiskHostArchive } from '../../../src/io/host-archive.ts';
 import { objectPath } from '../../../src/model/manifest/entry.ts';
+import { clearDamaged } from '../../../src/rotate/keep-house.ts';
+import type { IngestEvent } from '../../../src/rotate/ports.ts';
 import { NOON } from '../../restore/run-archive.ts';
 import { file, folder, hashOf } from '../../restore/sample-entries.ts';
 import { ACCOUNT, CareArchive, DAY } from './care-archive.ts';
@@ -92,7 +96,7 @@ describe('damage', () => {
         hurt('damaged', 'two'),
         hurt('missing', 'three'),
         'web1: 3 of 3 objects read, 10 B in 0 s: 1 damaged, 1 missing',
-        `web1: damaged objects that lie in ${ACCOUNT}/damaged: 1; remove them once you have looked`,
+        `web1: damaged objects that lie in ${ACCOUNT}/damaged: 1; rotate removes them after server.keep_refused_days`,
       ]),
     );
     expect(err).toMatch(/\[object-damaged\] web1: damaged objects: 1, missing: 1; .+; moved aside: 1\n/);
@@ -163,6 +167,25 @@ describe('damage', () => {
     expect(out).toContain(`object ${hashOf('three')} is no regular file`);
     expect(lstatSync(secret).mode & 0o777).toBe(0o644);
     expect(lstatSync(join(made.host, 'damaged', hashOf('two'))).isSymbolicLink()).toBe(true);
+  });
+
+  test('what lies aside is removed once it lay there long enough, and not by a clock that went wrong', async () => {
+    damage('two');
+    unlinkSync(object('three'));
+    mkdirSync(object('three'));
+    await made.run('verify', 'web1');
+    const aside = join(made.host, 'damaged');
+    const left = (days: number, noPrune: string | null = null): number => {
+      const rules = { now: Date.now() / 1000 + days * DAY, noPrune, dryRun: false, keepRefusedDays: 7 };
+      clearDamaged(new DiskPool(made.host), rules, (event) => told.push(event));
+      return readdirSync(aside).length;
+    };
+    const told: IngestEvent[] = [];
+    expect([left(6.9), left(8, 'the clock')]).toEqual([2, 2]);
+    expect(told).toEqual([]);
+    expect(left(7.1)).toBe(0);
+    expect(told).toEqual([{ kind: 'note', text: '2 damaged objects that lay aside are removed' }]);
+    expect(existsSync(object('one'))).toBe(true);
   });
 
   test('where `damaged` is a symlink nothing is moved through it', async () => {

@@ -154,7 +154,7 @@ function checkLines({ host, findings, aside, seconds }: HostCheck): string[] {
     `${shown}: ${count(hashed)} of ${count(objects)} objects read, ${byteSize(bytes)} in ${span(seconds)}: ${result}`,
     ...(aside > 0
       ? [
-          `${shown}: damaged objects that lie in ${account}/${DAMAGED}: ${count(aside)}; remove them once you have looked`,
+          `${shown}: damaged objects that lie in ${account}/${DAMAGED}: ${count(aside)}; rotate removes them after server.keep_refused_days`,
         ]
       : []),
   ];
