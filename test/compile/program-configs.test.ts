@@ -2,13 +2,16 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { type Compiled, compileFleet } from '../../src/compile/compile-fleet.ts';
 import { pillarFile } from '../../src/compile/emit/pillar.ts';
 import { askPillarModule } from '../../src/io/ask-pillar-module.ts';
 import { backupSecond } from '../../src/model/backup-minute.ts';
+import type { Policy } from '../../src/model/policy.ts';
 import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
 import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
 import { type SnapConfig, snapConfigSchema } from '../../src/model/snap-config.ts';
+import { dailyShare } from '../../src/rotate/daily-share.ts';
 import { entry, SEAL_RECIPIENT, sampleInputs, samplePolicy } from './sample-inputs.ts';
 
 const mine = { db1: entry(1), web1: entry(2), web2: entry(3) };
@@ -129,6 +132,21 @@ describe('the pillar of the backup server holds the configuration of rotate', ()
   test('without an off-site plan no version waits for the ice', () => {
     const none = compileFleet(sampleInputs(mine, { policy: { ...policy, offsite: 'none' } }));
     expect(rotateConfig(none)).toMatchObject({ wait_for_ice: false });
+  });
+
+  test('every object is read within the days of the policy, whatever their number', () => {
+    const verify = (verify_days: Policy['server']['verify_days']): unknown => {
+      const server = { ...policy.server, verify_days };
+      const { tree } = compileFleet(sampleInputs({}, { policy: { ...policy, server } }));
+      return JSON.parse(tree.get(`pillar/${pillarFile('backup1')}`) ?? '{}').brinicle.server.verify;
+    };
+    expect([verify('none'), verify(28)]).toEqual([null, { share: '3.58', hour: 5 }]);
+    for (let days = 1; days <= 365; days++) {
+      const { share } = z.object({ share: z.string().regex(/^\d+(\.\d+)?$/) }).parse(verify(days));
+      const shares = Array.from({ length: days }, (_, day) => dailyShare(Number(share), day * 86_400));
+      for (const object of ['000000', '777777', 'ffffff'])
+        expect(shares.some((has) => has(object.padEnd(64, '0')))).toBe(true);
+    }
   });
 
   test('the table of accounts names every minion, with what differs from the limits', () => {

@@ -28,6 +28,7 @@ describe('brinicle.yaml', () => {
         archive_limits: { bytes: 1_099_511_627_776, objects: 5_000_000, entries: 5_000_000 },
         versions_a_day: 24,
         stale_days: 14,
+        verify_days: 28,
         keep_refused_days: 7,
         abandon_days: 7,
       },

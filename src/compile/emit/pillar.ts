@@ -165,6 +165,15 @@ function rotateConfig({ server, offsite, retention }: Policy): Omit<RotateConfig
   };
 }
 
+/** Hour of the daily check: the image of that night has begun, and no host pushes by default. */
+const VERIFY_HOUR = 5;
+
+/** What `brinicle verify` is called with each day; the percentage is rounded up, so that no object comes too late. */
+function verifyData(days: Policy['server']['verify_days']): JsonObject | null {
+  if (days === 'none') return null;
+  return { share: String(Math.ceil(10_000 / days) / 100), hour: VERIFY_HOUR };
+}
+
 function serverData(policy: Policy): JsonObject {
   const { server, offsite } = policy;
   return {
@@ -185,6 +194,7 @@ function serverData(policy: Policy): JsonObject {
               retention_days: offsite.retention_days,
             },
       offsite_minute: backupMinute(server.name),
+      verify: verifyData(server.verify_days),
       rotate: rotateConfig(policy),
     },
   };

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DiskPool } from '../../../src/io/disk-pool.ts';
+import { takeLock } from '../../../src/io/file-lock.ts';
 import { DiskHostArchive } from '../../../src/io/host-archive.ts';
 import { objectPath } from '../../../src/model/manifest/entry.ts';
 import { clearDamaged } from '../../../src/rotate/keep-house.ts';
@@ -77,6 +78,33 @@ describe('an archive that is as it was', () => {
     expect(read).toBe(4);
   });
 
+  test('by cron it is one line in the log, and nothing that cron would mail', async () => {
+    const { code, out, err } = await made.run('verify', '--cron', '--share', '100');
+    expect({ code, out, err }).toEqual({ code: 0, out: '', err: '' });
+    expect(made.logged).toEqual([
+      'brinicle-verify: hosts: 1, 4 of 4 objects read, 15 B in 0 s: nothing is damaged or missing',
+    ]);
+  });
+
+  test('where there is no log, cron mails it', async () => {
+    made.hasLog = false;
+    const { out } = await made.run('verify', '--cron');
+    expect(out).toBe('hosts: 1, 4 of 4 objects read, 15 B in 0 s: nothing is damaged or missing\n');
+  });
+
+  test('two checks of cron are not made at once', async () => {
+    const lock = takeLock(join(made.state, 'verify.lock'));
+    damage('two');
+    expect((await made.run('verify', '--cron')).code).toBe(0);
+    expect(made.logged).toEqual(['brinicle-verify: another check is under way']);
+    lock?.release();
+    expect((await made.run('verify', '--cron')).code).toBe(1);
+  });
+
+  test('--cron and --json are wrong usage together', async () => {
+    expect((await made.run('verify', '--cron', '--json')).code).toBe(2);
+  });
+
   test.each(['0', '101', 'some', '-5'])('--share %s is wrong usage', async (share) => {
     expect((await made.run('verify', `--share=${share}`)).code).toBe(2);
   });
@@ -108,6 +136,26 @@ describe('damage', () => {
     expect(made.json('state.json')).toMatchObject({ fullWanted: true, pool: counted() });
     expect(counted()).toEqual({ objects: 2, bytes: 7 });
     expect(existsSync(join(made.host, 'status-due'))).toBe(true);
+  });
+
+  test('found by cron is mailed, and stands in the log', async () => {
+    damage('two');
+    const { code, out, err } = await made.run('verify', '--cron');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(`web1: object ${hashOf('two')} has another content than its name says\n`);
+    expect(err).toContain('error [object-damaged] web1: damaged objects: 1, missing: 0');
+    expect(made.logged).toContain(
+      'brinicle-verify: hosts: 1, 4 of 4 objects read, 15 B in 0 s: 1 damaged, 0 missing',
+    );
+    for (const line of err.trimEnd().split('\n')) expect(made.logged).toContain(`brinicle-verify: ${line}`);
+  });
+
+  test('a check that cannot begin is told by cron in both ways too', async () => {
+    rmSync(made.config);
+    const { code, err } = await made.run('verify', '--cron');
+    expect(code).toBe(1);
+    expect(err).toContain('error [archive-config]');
+    expect(made.logged[0]).toContain('brinicle-verify: error [archive-config]');
   });
 
   test('as JSON it is all there', async () => {
