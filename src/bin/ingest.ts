@@ -1,5 +1,5 @@
 import { readFileSync, readSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { DiskPool } from '../io/disk-pool.ts';
 import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
@@ -18,7 +18,8 @@ const PATIENCE = 30;
 
 /** The part of rotate that reads what hosts pushed: unprivileged, and shut in with one host's folder. */
 export function ingest(): void {
-  setPriority(10);
+  // Whoever started rotate with less has it so, and this user may not ask for more.
+  if (getPriority() < 10) setPriority(10);
   process.umask(0o077);
   const order = ingestJobSchema.parse(JSON.parse(readFileSync(0, 'utf8')));
   const tell = (event: IngestEvent): void => {
