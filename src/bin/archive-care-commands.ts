@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ArchiveContext } from './archive-context.ts';
 import { type AcceptOptions, acceptCommand } from './commands/archive/accept.ts';
 import { withArchive } from './commands/archive/archive-options.ts';
@@ -61,14 +61,16 @@ function addVerify(program: Command, context: ArchiveContext, finish: Finish): v
       '--share <percent>',
       'read so many percent of the objects, on each day others: run it daily, and 5 reads all in 20 days',
     )
+    .addOption(
+      new Option(
+        '--cron',
+        'put what was found into the log, say what somebody must look at alone, and nothing when another check is under way',
+      ).conflicts('json'),
+    )
     .option('--json', 'print a JSON list')
     .addHelpText(
       'after',
-      examples(
-        'brinicle verify web1.example.test',
-        'brinicle verify',
-        '17 4 * * *  root  /usr/local/sbin/brinicle verify --share 5   # in /etc/cron.d',
-      ),
+      examples('brinicle verify web1.example.test', 'brinicle verify', 'brinicle verify --cron --share 5'),
     )
     .action(async (host: string | undefined, options: VerifyOptions) =>
       finish(await verifyCommand(host, options, context)),

@@ -3,6 +3,7 @@ import { type ArchiveHold, holdArchive } from '../io/archive-lock.ts';
 import { becomeOwner, runAsOwner } from '../io/archive-owner.ts';
 import { bsdtar, streamSink } from '../io/bsdtar.ts';
 import { stepBack } from '../io/step-back.ts';
+import { writeSystemLog } from '../io/system-log.ts';
 import type { ArchiveReader } from '../model/archive/archive-reader.ts';
 import type { Extractor } from '../model/archive/extractor.ts';
 import type { ByteSink } from '../model/byte-sink.ts';
@@ -28,6 +29,8 @@ export interface ArchiveContext {
   becomeOwner: (archive: string) => void;
   /** Root runs the command as the archive's owner, who may still read everything; answers with its exit code. */
   runAsOwner: (archive: string) => number | undefined;
+  /** Writes lines into the machine's log, under a name; false when there is none. */
+  log: (name: string, lines: readonly string[]) => boolean;
   /** Lets other programs go first. */
   stepBack: () => void;
 }
@@ -50,6 +53,7 @@ export function processContext(terminal: Terminal): ArchiveContext {
     extractor: bsdtar,
     becomeOwner,
     runAsOwner,
+    log: writeSystemLog,
     stepBack: () => stepBack(10, 'idle'),
   };
 }

@@ -1,12 +1,13 @@
 import { readFileSync, readSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
+import { DiskPool } from '../io/disk-pool.ts';
 import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { DiskHostArchive } from '../io/host-archive.ts';
 import { statusIsTold } from '../io/status-due.ts';
 import { ingestJobSchema } from '../model/ingest-job.ts';
 import { ingestHost, reportedState } from '../rotate/ingest-host.ts';
-import { keepHouse } from '../rotate/keep-house.ts';
+import { clearDamaged, keepHouse } from '../rotate/keep-house.ts';
 import type { IngestEvent, OpenPack } from '../rotate/ports.ts';
 
 /** Descriptor of the first file. */
@@ -17,7 +18,8 @@ const PATIENCE = 30;
 
 /** The part of rotate that reads what hosts pushed: unprivileged, and shut in with one host's folder. */
 export function ingest(): void {
-  setPriority(10);
+  // Whoever started rotate with less has it so, and this user may not ask for more.
+  if (getPriority() < 10) setPriority(10);
   process.umask(0o077);
   const order = ingestJobSchema.parse(JSON.parse(readFileSync(0, 'utf8')));
   const tell = (event: IngestEvent): void => {
@@ -36,7 +38,10 @@ export function ingest(): void {
   );
   const step = faultPoint();
   ingestHost(archive, files, order, tell, step);
-  if (order.keepHouse) keepHouse(archive, order, tell, step);
+  if (order.keepHouse) {
+    keepHouse(archive, order, tell, step);
+    clearDamaged(new DiskPool(folder), order, tell);
+  }
   if (!order.dryRun) statusIsTold(folder);
   tell({ kind: 'end', state: reportedState(archive, order.limits) });
   lock.release();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readConfigFile } from '../io/config-file.ts';
-import { faultText, isErrno } from '../io/errno.ts';
+import { faultText, isErrno, isFull } from '../io/errno.ts';
 import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { diskTree } from '../io/host-tree.ts';
@@ -269,14 +269,15 @@ async function run(options: Options): Promise<number> {
   return push(config, options);
 }
 
-/** What a disk answers that takes no more. Only what is remembered is written on a host: its files are read. */
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+/** True for a disk that takes nothing. Only what is remembered is written on a host: its files are read. */
+const takesNothing = (thrown: unknown): boolean =>
+  isFull(thrown) || (isErrno(thrown) && thrown.code === 'EROFS');
 
 async function runOrSayFull(options: Options): Promise<number> {
   try {
     return await run(options);
   } catch (thrown) {
-    if (!isErrno(thrown) || !FULL.has(thrown.code ?? '')) throw thrown;
+    if (!takesNothing(thrown)) throw thrown;
     const file = options.dryRun === true ? tmpdir() : options.state;
     return failed(
       error(

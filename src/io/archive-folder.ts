@@ -119,6 +119,11 @@ function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** True for what stands where a folder should: a symlink that whoever took an ingest over made, say. */
+function isOther(path: string): boolean {
+  return reading(path, () => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === false);
+}
+
 function plainSource(descriptor: number, path: string): OpenManifest {
   const buffer = Buffer.allocUnsafe(PIECE);
   let at = 0;
@@ -193,9 +198,15 @@ function lastSeen(path: string): number | undefined {
 
 /** The archive in a folder of this machine. */
 export function archiveFolder(folder: string): ArchiveReader {
-  const below = (account: string, ...rest: string[]): string => {
+  /** A folder of a host's, or where it would be. O_NOFOLLOW looks at the last part of a path alone. */
+  const below = (account: string, ...parts: string[]): string => {
     if (!ACCOUNT.test(account)) throw new ArchiveFault(`${printable(account)} is no account`);
-    return join(folder, account, ...rest);
+    let path = folder;
+    for (const part of [account, ...parts]) {
+      path = join(path, part);
+      if (isOther(path)) throw new ArchiveFault(`${printable(path)} is no folder`);
+    }
+    return path;
   };
   return {
     folder,
@@ -209,11 +220,15 @@ export function archiveFolder(folder: string): ArchiveReader {
         throw new ArchiveFault(`${printable(own)} is no folder`);
       return versionsIn(below(account, 'versions'));
     },
-    lastSeen: (account) => lastSeen(below(account, 'seen')),
+    lastSeen: (account) => lastSeen(join(below(account), 'seen')),
     openManifest: (account, version) => {
       if (!isVersionName(version)) throw new ArchiveFault(`${printable(version)} is no version`);
       return openManifest(below(account, 'versions'), version);
     },
-    openObject: (account, object) => openObject(below(account, objectPath(object))),
+    openObject: (account, object) => {
+      const path = objectPath(object);
+      const at = path.lastIndexOf('/');
+      return openObject(join(below(account, ...path.slice(0, at).split('/')), path.slice(at + 1)));
+    },
   };
 }

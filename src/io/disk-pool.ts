@@ -10,6 +10,7 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { ArchiveFault } from '../model/archive/archive-reader.ts';
@@ -102,6 +103,20 @@ export class DiskPool implements PoolPort {
     } finally {
       closeSync(descriptor);
     }
+  }
+
+  clearAside(before: number): number {
+    const aside = join(this.#folder, DAMAGED);
+    let removed = 0;
+    for (const name of namesIn(aside)) {
+      const path = join(aside, name);
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      // Being moved changed its ctime, which nobody can set.
+      if (found === undefined || found.ctimeMs / 1000 >= before) continue;
+      rmSync(path, { recursive: true, force: true });
+      removed++;
+    }
+    return removed;
   }
 
   /** How many objects lie aside. */

@@ -18,10 +18,9 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { constants as osConstants } from 'node:os';
 import { STATUS_FORMAT, type Status } from '../model/status.ts';
 import type { InboxItem, InboxStep, ReportedState, TakenFile } from '../rotate/ports.ts';
-import { isErrno } from './errno.ts';
+import { isErrno, isFull } from './errno.ts';
 
 /** Most names of an inbox that one run looks at; what is beyond waits for the next. */
 const MOST_NAMES = 10_000;
@@ -52,10 +51,6 @@ export interface Jail {
   folder: string;
   uid: number;
 }
-
-// Node has no name for EDQUOT, and calls it UNKNOWN.
-const isFull = (thrown: unknown): boolean =>
-  isErrno(thrown) && (thrown.code === 'ENOSPC' || thrown.errno === -osConstants.errno.EDQUOT);
 
 /** Runs what handles a file of an inbox, which its host may have removed meanwhile. */
 function unlessGone(run: () => void): void {

@@ -20,6 +20,7 @@ export const ingestJobSchema = z.strictObject({
   versionsADay: count,
   abandonDays: count,
   staleDays: count,
+  keepRefusedDays: count,
   retention: z.strictObject({
     all_days: count,
     daily_days: count,

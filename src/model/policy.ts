@@ -113,7 +113,13 @@ const serverSchema = z.strictObject({
     .int()
     .min(0)
     .default(7)
-    .describe('Days for which refused packs are kept aside, for you to look at.'),
+    .describe('Days for which refused packs and damaged objects are kept aside, for you to look at.'),
+  verify_days: z
+    .union([z.literal('none'), z.int().min(1).max(365)])
+    .default(28)
+    .describe(
+      'Days in which every object of the archive is read and compared with its name, a share of them each day; none reads none.',
+    ),
   abandon_days: z
     .int()
     .min(1)

@@ -14,6 +14,7 @@ export const RULES = {
   'offsite-none': 'nothing leaves the building',
   'seal-none': 'secrets of hosts lie readable in the archive',
   'quota-none': 'the kernel does not stop one host from filling the disk of all',
+  'quota-small': 'the quota of an inbox has no room for the packs of a push',
   'server-is-master': 'the backup server runs the Salt master, which can command every host',
   'recipient-missing': 'a recipient names a file that is not there',
   'recipient-private': 'a recipient holds a private key',

@@ -185,6 +185,35 @@ function packProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => 
   ];
 }
 
+/** Packs that an inbox must have room for: the host sends the next one while the last waits for rotate. */
+const PACKS_IN_INBOX = 2;
+
+function quotaProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
+  if (policy.server.quota.kind === 'none') return [];
+  const { pack_size } = policy.push;
+  const least = PACKS_IN_INBOX * (pack_size + PACK_MARGIN);
+  const quotas = [
+    { path: ['server', 'quota', 'bytes'], bytes: policy.server.quota.bytes },
+    ...policy.hosts.map(({ quota }, index) => ({
+      path: ['hosts', index, 'quota', 'bytes'],
+      bytes: quota?.bytes ?? Number.POSITIVE_INFINITY,
+    })),
+  ];
+  return quotas.flatMap(({ path, bytes }) =>
+    bytes >= least
+      ? []
+      : [
+          error(
+            'quota-small',
+            { at: locate(path) },
+            `${pathText(path)} (${bytes} bytes) has no room for two packs of push.pack_size (${pack_size} bytes)`,
+            'the kernel of the backup server would end every push whose packs fill the inbox before rotate takes them',
+            `raise it to ${least} bytes at least, or lower push.pack_size`,
+          ),
+        ],
+  );
+}
+
 function promiseProblems(policy: Policy, locate: (path: readonly PropertyKey[]) => Place): Problem[] {
   const found: Problem[] = [];
   const { name, address } = policy.server;
@@ -302,6 +331,7 @@ export function readPolicy(text: string, file: string): ReadPolicy {
     ...pathProblems(policy, locate),
     ...uidRangeProblems(policy, locate),
     ...packProblems(policy, locate),
+    ...quotaProblems(policy, locate),
     ...promiseProblems(policy, locate),
   ];
   const problems = [...errors, ...standingWarnings(policy, locate)];

@@ -44,7 +44,7 @@ export const rotateConfigSchema = z.strictObject({
   wait_for_ice: z.boolean(),
   /** Days without a push after which a host is stale, and its versions are pinned. */
   stale_days: z.int().min(1),
-  /** Days for which refused packs are kept aside. */
+  /** Days for which refused packs and damaged objects are kept aside. */
   keep_refused_days: z.int().min(0),
   /** Days after which an unfinished push is given up. */
   abandon_days: z.int().min(1),

@@ -1,4 +1,5 @@
-import { attributeFits, type Entry, entryLines } from '../model/manifest/entry.ts';
+import { type Entry, entryLines } from '../model/manifest/entry.ts';
+import { fittingAttributes } from '../model/manifest/fitting-attributes.ts';
 import { removalLine } from '../model/manifest/merge.ts';
 import { type HostTree, ROW, type Row, type TreeWriter } from './ports.ts';
 
@@ -156,11 +157,8 @@ export class TreeQueue {
     if (entry.kind === 'link') return entryLines(entry);
     const own = attributes.get(entry.path);
     if (own === undefined) return entryLines(entry);
-    const fits = own.filter(({ name, value }) => {
-      const isShort = attributeFits(entry.path, { name, value });
-      if (!isShort) this.#target.warn(entry.path, `its attribute ${name} is too long and is left out`);
-      return isShort;
-    });
+    const { fits, warnings } = fittingAttributes(entry.path, own);
+    for (const warning of warnings) this.#target.warn(entry.path, warning);
     return entryLines({ ...entry, attributes: fits });
   }
 

@@ -166,6 +166,7 @@ class HostBroker {
       versionsADay: config.versions_a_day,
       abandonDays: config.abandon_days,
       staleDays: config.stale_days,
+      keepRefusedDays: config.keep_refused_days,
       retention: config.retention,
       waitForIce: config.wait_for_ice,
       keepHouse,

@@ -1,5 +1,6 @@
 import { VERSION_FORMAT, type VersionRecord, versionName } from '../model/archive/version.ts';
-import { attributeFits, type ByteText, type Entry, entryLines } from '../model/manifest/entry.ts';
+import { type Attribute, type ByteText, type Entry, entryLines } from '../model/manifest/entry.ts';
+import { fittingAttributes } from '../model/manifest/fitting-attributes.ts';
 import { removalLine } from '../model/manifest/merge.ts';
 import { Records } from '../model/manifest/records.ts';
 import { comparePaths, spell } from '../model/manifest/spelling.ts';
@@ -280,12 +281,10 @@ class TreeImport {
     }
   }
 
-  #fitting(path: ByteText, attributes: Exclude<Entry, { kind: 'link' }>['attributes']): typeof attributes {
-    return attributes.filter((attribute) => {
-      const fits = attributeFits(path, attribute);
-      if (!fits) this.#warn(path, `its attribute ${attribute.name} is too long and is left out`);
-      return fits;
-    });
+  #fitting(path: ByteText, attributes: readonly Attribute[]): readonly Attribute[] {
+    const { fits, warnings } = fittingAttributes(path, attributes);
+    for (const warning of warnings) this.#warn(path, warning);
+    return fits;
   }
 
   #addDelta(lines: string): void {

@@ -1,5 +1,5 @@
 import { isAlarmed } from '../model/archive/version.ts';
-import type { HeldVersion, HostArchive, IngestEvent } from './ports.ts';
+import type { HeldVersion, HostArchive, IngestEvent, PoolPort } from './ports.ts';
 import type { RetentionPolicy } from './retention/known-version.ts';
 import { planGate } from './retention/plan-gate.ts';
 import { planRetention, type RetentionPlan } from './retention/plan-retention.ts';
@@ -87,13 +87,26 @@ function leaving(
   });
 }
 
-function removeOne(archive: HostArchive, version: HeldVersion): void {
+/** The objects that go with a version; the archive asks for them once its manifest is gone. */
+function* stepping(objects: Iterable<string>, step: (name: string) => void): Generator<string> {
+  step('manifest removed');
+  let isFirst = true;
+  for (const object of objects) {
+    yield object;
+    if (isFirst) step('first object removed');
+    isFirst = false;
+  }
+}
+
+function removeOne(archive: HostArchive, version: HeldVersion, step: (name: string) => void): void {
   const versions = archive.versions();
   const at = versions.findIndex(({ name }) => name === version.name);
   const only = objectsOnlyIn(archive, version, versions[at - 1], versions[at + 1], archive.returned());
   const before = archive.state();
   archive.saveState({ ...before, orphans: true });
-  const removed = archive.remove(version, only.objects());
+  step('removal noted');
+  const removed = archive.remove(version, stepping(only.objects(), step));
+  step('objects removed');
   archive.closeManifests();
   archive.saveState({
     ...before,
@@ -120,21 +133,28 @@ function prune(
   }
   const done = archive.whileNobodyReads(() => {
     for (const { version, reason } of going) {
-      removeOne(archive, version);
+      removeOne(archive, version, step);
       step('version removed');
       tell({ kind: 'pruned', name: version.name, reason });
     }
     archive.saveState({ ...archive.state(), pruneAllowed: null });
+    step('prune ended');
   });
   if (!done) note('nothing is removed while somebody restores from this archive');
 }
 
 /** Compares the whole pool with all versions, when something may have been left in it. */
-function sweep(archive: HostArchive, rules: HouseRules, tell: (event: IngestEvent) => void): void {
+function sweep(
+  archive: HostArchive,
+  rules: HouseRules,
+  tell: (event: IngestEvent) => void,
+  step: (name: string) => void,
+): void {
   const state = archive.state();
   if (!state.orphans || rules.dryRun || rules.now - state.sweptAt < SWEEP_EVERY) return;
   archive.whileNobodyReads(() => {
     const removed = archive.sweepPool(allNamed(archive));
+    step('pool swept');
     archive.saveState({ ...archive.state(), orphans: false, sweptAt: rules.now, pool: archive.countPool() });
     if (removed.objects > 0)
       tell({ kind: 'note', text: `${removed.objects} objects that no version named are removed` });
@@ -155,14 +175,30 @@ export function keepHouse(
   for (const { push, at } of archive.unfinished()) {
     if (rules.now - at < rules.abandonDays * DAY) continue;
     tell({ kind: 'note', text: `push ${push} was not gone on with and is given up` });
-    if (!rules.dryRun) archive.incoming(push).discard();
+    if (rules.dryRun) continue;
+    archive.incoming(push).discard();
+    step('push given up');
   }
   if (archive.unfinished().length === 0) {
     prune(archive, rules, tell, step);
-    sweep(archive, rules, tell);
+    sweep(archive, rules, tell, step);
   }
   if (rules.dryRun) return;
   for (const version of archive.versions().slice(0, -1)) {
-    if (!version.compressed) archive.compress(version);
+    if (version.compressed) continue;
+    archive.compress(version);
+    step('manifest compressed');
   }
+}
+
+/** Removes damaged objects that lay aside for as long as refused packs do, for somebody to look at. */
+export function clearDamaged(
+  pool: Pick<PoolPort, 'clearAside'>,
+  rules: Pick<HouseRules, 'now' | 'noPrune' | 'dryRun'> & { keepRefusedDays: number },
+  tell: (event: IngestEvent) => void,
+): void {
+  // A clock that went wrong must not make them old.
+  if (rules.dryRun || rules.noPrune !== null) return;
+  const removed = pool.clearAside(rules.now - rules.keepRefusedDays * DAY);
+  if (removed > 0) tell({ kind: 'note', text: `${removed} damaged objects that lay aside are removed` });
 }

@@ -150,6 +150,8 @@ export interface PoolPort {
   look(object: string, read: (bytes: number) => void): ObjectLook;
   /** Moves an object out of the pool, to be looked at. */
   setAside(object: string): void;
+  /** Removes what was moved aside before a moment, in Unix seconds; tells how many. */
+  clearAside(before: number): number;
 }
 
 /** What a manifest says of a path; of a regular file all but its content. Attributes are asked for apart. */

@@ -198,6 +198,34 @@ brinicle-rotate:
 {%- endif %}
 {%- endif %}
 {%- if cron_later %}
+{%- elif server.get('verify') is mapping %}
+
+brinicle-verify:
+  cron.present:
+    - identifier: brinicle-verify
+    - name: {{ ('/usr/local/sbin/brinicle verify --cron --share ' ~ server.verify.get('share')) | tojson }}
+    - user: root
+    - minute: {{ (server.offsite_minute | int) | string | tojson }}
+    - hour: {{ (server.verify.get('hour') | int) | string | tojson }}
+    - require:
+      - file: brinicle-archive
+      - file: brinicle-rotate-config
+      - file: brinicle-hosts-table
+      - file: brinicle-commands
+{%- if server.get('manage_cron') %}
+      - pkg: brinicle-cron-installed
+{%- endif %}
+{%- else %}
+
+brinicle-verify:
+  cron.absent:
+    - identifier: brinicle-verify
+    - name: brinicle-verify
+    - user: root
+    - require:
+      - test: brinicle-server-pillar
+{%- endif %}
+{%- if cron_later %}
 {%- elif server.get('offsite') is mapping %}
 
 {#- The program comes with a later release: until then the entry finds nothing to run, and says nothing. #}

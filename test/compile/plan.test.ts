@@ -36,6 +36,17 @@ describe('a plan says per host what a compile does, and why', () => {
     ]);
   });
 
+  test('another recipient is told for each host that seals to it', () => {
+    const after = compileFleet(sampleInputs(mine, { lock: first.lock, sealRecipients: ['another'] }));
+    for (const { action, reasons } of planChanges(first.tree, after.tree, after.fleet, 'backup1').hosts) {
+      expect(action).toBe('change');
+      expect(reasons).toEqual([
+        expect.stringMatching(/^\+ host\.snap\.seal\.recipients "[0-9a-f]{64}"$/),
+        expect.stringMatching(/^- host\.snap\.seal\.recipients "[0-9a-f]{64}"$/),
+      ]);
+    }
+  });
+
   test('a host that is refused, waits, is skipped or retired is told so', () => {
     const hosts = new Map(first.lock.hosts);
     const web1 = hosts.get('web1');

@@ -1,10 +1,17 @@
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import * as z from 'zod';
 import { type Compiled, compileFleet } from '../../src/compile/compile-fleet.ts';
 import { pillarFile } from '../../src/compile/emit/pillar.ts';
+import { askPillarModule } from '../../src/io/ask-pillar-module.ts';
 import { backupSecond } from '../../src/model/backup-minute.ts';
+import type { Policy } from '../../src/model/policy.ts';
 import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
 import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
 import { type SnapConfig, snapConfigSchema } from '../../src/model/snap-config.ts';
+import { dailyShare } from '../../src/rotate/daily-share.ts';
 import { entry, SEAL_RECIPIENT, sampleInputs, samplePolicy } from './sample-inputs.ts';
 
 const mine = { db1: entry(1), web1: entry(2), web2: entry(3) };
@@ -28,9 +35,19 @@ retention: {wait_for_ice: true}
 
 const compiled = compileFleet(sampleInputs(mine, { policy }));
 
-/** What the pillar file of a minion says under `brinicle:`. */
+const folder = mkdtempSync(join(tmpdir(), 'brinicle-pillar-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What the ext_pillar gives a minion under `brinicle:`. */
 function pillarOf(minionId: string, { tree }: Compiled): Record<string, Record<string, unknown>> {
-  return JSON.parse(tree.get(`pillar/${pillarFile(minionId)}`) ?? '{}').brinicle;
+  for (const file of ['defaults.json', pillarFile(minionId)]) {
+    const path = join(folder, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, tree.get(`pillar/${file}`) ?? '');
+  }
+  const asked = askPillarModule(folder, minionId);
+  if ('fault' in asked) throw new Error(asked.fault);
+  return JSON.parse(asked.json).brinicle;
 }
 
 const snapConfig = (minionId: string, from = compiled): SnapConfig =>
@@ -77,6 +94,11 @@ describe('the pillar of a host holds the configuration of snap', () => {
     });
   });
 
+  test("a recipient's key lies once in the output, however many hosts seal to it", () => {
+    const holding = [...compiled.tree].filter(([, text]) => text.includes('BEGIN PGP PUBLIC KEY'));
+    expect(holding.map(([path]) => path)).toEqual(['pillar/defaults.json']);
+  });
+
   test('with nobody to seal to, nothing is to be sealed', () => {
     const none = compileFleet(sampleInputs(mine, { policy, sealRecipients: [] }));
     expect(snapConfig('web1', none).seal).toEqual({ recipients: [], patterns: [] });
@@ -110,6 +132,21 @@ describe('the pillar of the backup server holds the configuration of rotate', ()
   test('without an off-site plan no version waits for the ice', () => {
     const none = compileFleet(sampleInputs(mine, { policy: { ...policy, offsite: 'none' } }));
     expect(rotateConfig(none)).toMatchObject({ wait_for_ice: false });
+  });
+
+  test('every object is read within the days of the policy, whatever their number', () => {
+    const verify = (verify_days: Policy['server']['verify_days']): unknown => {
+      const server = { ...policy.server, verify_days };
+      const { tree } = compileFleet(sampleInputs({}, { policy: { ...policy, server } }));
+      return JSON.parse(tree.get(`pillar/${pillarFile('backup1')}`) ?? '{}').brinicle.server.verify;
+    };
+    expect([verify('none'), verify(28)]).toEqual([null, { share: '3.58', hour: 5 }]);
+    for (let days = 1; days <= 365; days++) {
+      const { share } = z.object({ share: z.string().regex(/^\d+(\.\d+)?$/) }).parse(verify(days));
+      const shares = Array.from({ length: days }, (_, day) => dailyShare(Number(share), day * 86_400));
+      for (const object of ['000000', '777777', 'ffffff'])
+        expect(shares.some((has) => has(object.padEnd(64, '0')))).toBe(true);
+    }
   });
 
   test('the table of accounts names every minion, with what differs from the limits', () => {

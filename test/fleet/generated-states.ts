@@ -102,7 +102,7 @@ export function proveGeneratedStates(salt: SaltRelease): void {
     expect(byBulk).toBe(byStates);
   });
 
-  test('rotate has its configuration, the table of accounts, its programs and its cron entry', async () => {
+  test('rotate has its configuration, the table of accounts, its programs and its cron entry; the archive is checked daily', async () => {
     for (const { root } of [states, bulk]) {
       const config = rotateConfigSchema.parse(JSON.parse(await root.readFile('/etc/brinicle/rotate.json')));
       expect(config).toMatchObject({ jails: JAILS, hosts: '/etc/brinicle/hosts.json', user: 'brinicle' });
@@ -115,8 +115,12 @@ export function proveGeneratedStates(salt: SaltRelease): void {
         const ran = await root.mustExec([`/usr/local/sbin/${command}`, '--cron', 'a b']);
         expect(ran.stdout).toBe(`a stand-in for ${file}, called with [ '--cron', 'a b' ]\n`);
       }
-      expect((await root.mustExec(['crontab', '-l'])).stdout).toContain(
+      const crontab = (await root.mustExec(['crontab', '-l'])).stdout;
+      expect(crontab).toContain(
         '# SALT_CRON_IDENTIFIER:brinicle-rotate\n*/5 * * * * /usr/local/sbin/brinicle-rotate --cron\n',
+      );
+      expect(crontab).toMatch(
+        /# SALT_CRON_IDENTIFIER:brinicle-verify\n\d+ 5 \* \* \* \/usr\/local\/sbin\/brinicle verify --cron --share 3\.58\n/,
       );
       expect((await root.exec(['bsdtar', '--version'])).code).toBe(0);
     }

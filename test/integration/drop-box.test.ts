@@ -21,6 +21,8 @@ const POLICY = 'uid_range: [31000, 31999]\npush: {pack_size: 8MiB}\n';
 /** The least that goes with the smallest packs. */
 const FILE_SIZE = 25 * 2 ** 20;
 const LIMITS = `  limits: {file_size: ${FILE_SIZE}}\n`;
+/** Two of the smallest packs, with what each may have beyond. */
+const LEAST_QUOTA = 48 * 2 ** 20;
 const EVERY_STEP_GRANTED = {
   limits: 0,
   statvfs: 0,
@@ -362,7 +364,7 @@ suite('the drop box', () => {
     const loop = `truncate -s 400M /var/tmp/jails.img && mkfs.btrfs -q /var/tmp/jails.img && mkdir -p ${mount} &&
       mount -o loop,nosuid,nodev,noexec /var/tmp/jails.img ${mount}`;
     await root.mustExec(['sh', '-c', loop]);
-    const bytes = 4 * 1024 * 1024;
+    const bytes = LEAST_QUOTA;
     fleet.writePolicy(
       POLICY,
       `${LIMITS}  jails: ${mount}/jails\n  quota: {kind: btrfs, bytes: ${bytes}, inodes: 1000}\n`,
@@ -378,9 +380,9 @@ suite('the drop box', () => {
     expect(data.bytes).toBeLessThanOrEqual(bytes);
     expect(data.bytes).toBeGreaterThan(bytes / 2);
     expect(data.removed).toBe(true);
-    const empty = await attack<Filled>('web2', { work: 'fill', fileBytes: 0, mostFiles: 200_000 });
+    const empty = await attack<Filled>('web2', { work: 'fill', fileBytes: 0, mostFiles: 1_000_000 });
     expect(empty.ended).toBe('open: status 4');
-    expect(empty.files).toBeLessThan(200_000);
+    expect(empty.files).toBeLessThan(1_000_000);
     expect(await attack<PushSteps>('web3', { work: 'push', name: 'calm', contents: 'calm' })).toEqual(
       EVERY_STEP_GRANTED,
     );

@@ -28,6 +28,7 @@ describe('brinicle.yaml', () => {
         archive_limits: { bytes: 1_099_511_627_776, objects: 5_000_000, entries: 5_000_000 },
         versions_a_day: 24,
         stale_days: 14,
+        verify_days: 28,
         keep_refused_days: 7,
         abandon_days: 7,
       },
@@ -309,6 +310,26 @@ describe('what is pushed', () => {
   test('a largest file below the default size of a pack is told at its own line', () => {
     const text = LEAST.replace('  name: backup1\n', '  name: backup1\n  limits:\n    file_size: 1GiB\n');
     expect(told(text)).toEqual(['policy-schema:4']);
+  });
+});
+
+describe('the quota of an inbox has room for two packs', () => {
+  const quota = (lines: string, rest = ''): string =>
+    LEAST.replace('  name: backup1\n', `  name: backup1\n  quota: {${lines}}\n`) + rest;
+
+  test.each([
+    ['bytes: 1GiB', '', []],
+    ['kind: ext4, bytes: 2080MiB', '', []],
+    ['kind: ext4, bytes: 2079MiB', '', ['quota-small:3']],
+    ['kind: xfs, bytes: 48MiB', 'push: {pack_size: 8MiB}\n', []],
+    ['kind: xfs, bytes: 47MiB', 'push: {pack_size: 8MiB}\n', ['quota-small:3']],
+    [
+      'kind: btrfs',
+      'hosts:\n  - match: a\n    quota: {inodes: 100}\n  - match: b\n    quota: {bytes: 1GiB}\n',
+      ['quota-small:10'],
+    ],
+  ])('%s', (lines, rest, problems) => {
+    expect(told(quota(lines, rest))).toEqual(problems);
   });
 });
 

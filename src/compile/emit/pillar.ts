@@ -51,7 +51,10 @@ const KNOWN_HOSTS = '/etc/brinicle/known_hosts';
 /** Where the states put the table of accounts on the backup server. */
 const HOST_TABLE = '/etc/brinicle/hosts.json';
 
-/** Makes the configuration of snap, which the states write as it is. */
+/** What stands for a recipient's key in the files of hosts: another key is another name, which a plan tells. */
+const recipientName = (armored: string): string => hash('sha256', armored);
+
+/** Makes the configuration of snap, which the states write as it is once the ext_pillar has put the recipients in. */
 function snapConfigOf(
   policy: Policy,
   sealRecipients: readonly string[],
@@ -59,7 +62,7 @@ function snapConfigOf(
   const { push } = policy;
   const server = { address: policy.server.address ?? policy.server.name, port: policy.server.port };
   const key = pushKeyPath(policy);
-  const recipients = [...sealRecipients];
+  const recipients = sealRecipients.map(recipientName);
   const ownFolders = [policy.server.jails, policy.server.archive];
   return (minionId, account, rule) => ({
     format: SNAP_CONFIG_FORMAT,
@@ -162,6 +165,15 @@ function rotateConfig({ server, offsite, retention }: Policy): Omit<RotateConfig
   };
 }
 
+/** Hour of the daily check: the image of that night has begun, and no host pushes by default. */
+const VERIFY_HOUR = 5;
+
+/** What `brinicle verify` is called with each day; the percentage is rounded up, so that no object comes too late. */
+function verifyData(days: Policy['server']['verify_days']): JsonObject | null {
+  if (days === 'none') return null;
+  return { share: String(Math.ceil(10_000 / days) / 100), hour: VERIFY_HOUR };
+}
+
 function serverData(policy: Policy): JsonObject {
   const { server, offsite } = policy;
   return {
@@ -182,6 +194,7 @@ function serverData(policy: Policy): JsonObject {
               retention_days: offsite.retention_days,
             },
       offsite_minute: backupMinute(server.name),
+      verify: verifyData(server.verify_days),
       rotate: rotateConfig(policy),
     },
   };
@@ -206,6 +219,21 @@ function mineFunctions(policy: Policy): { hosts: JsonObject; server: JsonObject 
   return { hosts, server: { 'ssh.host_keys': [{ private: false }] } };
 }
 
+/** What is the same for all minions; the recipients' keys would be most of the files of a large fleet. */
+function defaultsFile(policy: Policy, sealRecipients: readonly string[]): string {
+  const functions = mineFunctions(policy);
+  const defaults = {
+    '//': HEADER,
+    format: PILLAR_FORMAT,
+    server: policy.server.name,
+    mine_functions: functions.hosts,
+    server_mine_functions: functions.server,
+    key: keyData(policy),
+    recipients: Object.fromEntries(sealRecipients.map((armored) => [recipientName(armored), armored])),
+  };
+  return `${JSON.stringify(defaults, null, 1)}\n`;
+}
+
 /**
  * The files that the ext_pillar reads, by path below the pillar folder: one for each minion that is decided on,
  * and `defaults.json` for all. A host's file holds nothing of any other host.
@@ -216,11 +244,7 @@ export function pillarFiles(
   sealRecipients: readonly string[],
 ): Map<string, string> {
   const files = new Map<string, string>();
-  const functions = mineFunctions(policy);
-  files.set(
-    'defaults.json',
-    `${JSON.stringify({ '//': HEADER, format: PILLAR_FORMAT, server: policy.server.name, mine_functions: functions.hosts, server_mine_functions: functions.server, key: keyData(policy) }, null, 1)}\n`,
-  );
+  files.set('defaults.json', defaultsFile(policy, sealRecipients));
   const dataOf = hostDataOf(fleet, policy, sealRecipients);
   for (const host of fleet.hosts) {
     if (minionIdFault(host.minionId) === undefined)

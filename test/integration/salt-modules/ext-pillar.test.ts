@@ -39,7 +39,8 @@ describeSalt.each<SaltRelease>(['3008', '3006'])('ext_pillar under Salt %s', (re
 
   async function writeDefaults(): Promise<void> {
     const defaults = { format: 1, server: 'backup', key: pushKey, mine_functions: hostFunctions };
-    const text = JSON.stringify({ ...defaults, server_mine_functions: serverFunctions });
+    const recipients = { '1f': 'a key', '2e': 'another' };
+    const text = JSON.stringify({ ...defaults, recipients, server_mine_functions: serverFunctions });
     await modules.root.writeFile(`${PILLAR_FOLDER}/defaults.json`, text);
   }
 
@@ -62,6 +63,21 @@ describeSalt.each<SaltRelease>(['3008', '3006'])('ext_pillar under Salt %s', (re
     const argv = ['salt-run', 'pillar.show_pillar', 'web1', '--out=json'];
     expect(JSON.parse((await modules.root.mustExec(argv)).stdout)).toEqual(pillar);
     expect((await pillarOf('backup')).mine_functions).toEqual({ 'test.ping': [], ...serverFunctions });
+  });
+
+  it("puts the recipients' keys where a host's data names them, and says when it names none of this compile", async () => {
+    const dataOf = (...recipients: string[]) => ({
+      host: { snap: { seal: { patterns: ['*'], recipients } } },
+    });
+    const pillarWith = async (brinicle: unknown) => {
+      const document = { format: 1, minion: 'sealing', brinicle };
+      await modules.root.writeFile(hostFile('sealing'), JSON.stringify(document));
+      return (await pillarOf('sealing')).brinicle;
+    };
+    expect(await pillarWith(dataOf('2e', '1f'))).toEqual(dataOf('another', 'a key'));
+    expect(await pillarWith(dataOf())).toEqual(dataOf());
+    expect(await pillarWith({ host: 'edited' })).toEqual({ host: 'edited' });
+    expect((await pillarWith(dataOf('3d'))).error).toContain('names a recipient that defaults.json has not');
   });
 
   it('gives an unknown minion its minute, its mine functions and why there is nothing more', async () => {

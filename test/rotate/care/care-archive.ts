@@ -21,6 +21,9 @@ export class CareArchive {
   readonly state = join(this.scratch, 'state');
   /** What the wall clock shows. */
   now = NOON;
+  /** Whether there is a system log, and what came into it, each line with its program. */
+  hasLog = true;
+  readonly logged: string[] = [];
 
   constructor(change: Partial<RotateConfig> = {}) {
     mkdirSync(this.archive);
@@ -82,6 +85,10 @@ export class CareArchive {
     return runOnArchive([...args, '--state', this.state], {
       config: this.config,
       stepBack: () => undefined,
+      log: (name, lines) => {
+        if (this.hasLog) this.logged.push(...lines.map((line) => `${name}: ${line}`));
+        return this.hasLog;
+      },
       now: () => ({ at: this.now, offset: () => 3600 }),
     });
   }

@@ -6,6 +6,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,8 +15,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DiskPool } from '../../../src/io/disk-pool.ts';
+import { takeLock } from '../../../src/io/file-lock.ts';
 import { DiskHostArchive } from '../../../src/io/host-archive.ts';
 import { objectPath } from '../../../src/model/manifest/entry.ts';
+import { clearDamaged } from '../../../src/rotate/keep-house.ts';
+import type { IngestEvent } from '../../../src/rotate/ports.ts';
 import { NOON } from '../../restore/run-archive.ts';
 import { file, folder, hashOf } from '../../restore/sample-entries.ts';
 import { ACCOUNT, CareArchive, DAY } from './care-archive.ts';
@@ -73,6 +78,33 @@ describe('an archive that is as it was', () => {
     expect(read).toBe(4);
   });
 
+  test('by cron it is one line in the log, and nothing that cron would mail', async () => {
+    const { code, out, err } = await made.run('verify', '--cron', '--share', '100');
+    expect({ code, out, err }).toEqual({ code: 0, out: '', err: '' });
+    expect(made.logged).toEqual([
+      'brinicle-verify: hosts: 1, 4 of 4 objects read, 15 B in 0 s: nothing is damaged or missing',
+    ]);
+  });
+
+  test('where there is no log, cron mails it', async () => {
+    made.hasLog = false;
+    const { out } = await made.run('verify', '--cron');
+    expect(out).toBe('hosts: 1, 4 of 4 objects read, 15 B in 0 s: nothing is damaged or missing\n');
+  });
+
+  test('two checks of cron are not made at once', async () => {
+    const lock = takeLock(join(made.state, 'verify.lock'));
+    damage('two');
+    expect((await made.run('verify', '--cron')).code).toBe(0);
+    expect(made.logged).toEqual(['brinicle-verify: another check is under way']);
+    lock?.release();
+    expect((await made.run('verify', '--cron')).code).toBe(1);
+  });
+
+  test('--cron and --json are wrong usage together', async () => {
+    expect((await made.run('verify', '--cron', '--json')).code).toBe(2);
+  });
+
   test.each(['0', '101', 'some', '-5'])('--share %s is wrong usage', async (share) => {
     expect((await made.run('verify', `--share=${share}`)).code).toBe(2);
   });
@@ -92,7 +124,7 @@ describe('damage', () => {
         hurt('damaged', 'two'),
         hurt('missing', 'three'),
         'web1: 3 of 3 objects read, 10 B in 0 s: 1 damaged, 1 missing',
-        `web1: damaged objects that lie in ${ACCOUNT}/damaged: 1; remove them once you have looked`,
+        `web1: damaged objects that lie in ${ACCOUNT}/damaged: 1; rotate removes them after server.keep_refused_days`,
       ]),
     );
     expect(err).toMatch(/\[object-damaged\] web1: damaged objects: 1, missing: 1; .+; moved aside: 1\n/);
@@ -104,6 +136,26 @@ describe('damage', () => {
     expect(made.json('state.json')).toMatchObject({ fullWanted: true, pool: counted() });
     expect(counted()).toEqual({ objects: 2, bytes: 7 });
     expect(existsSync(join(made.host, 'status-due'))).toBe(true);
+  });
+
+  test('found by cron is mailed, and stands in the log', async () => {
+    damage('two');
+    const { code, out, err } = await made.run('verify', '--cron');
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(`web1: object ${hashOf('two')} has another content than its name says\n`);
+    expect(err).toContain('error [object-damaged] web1: damaged objects: 1, missing: 0');
+    expect(made.logged).toContain(
+      'brinicle-verify: hosts: 1, 4 of 4 objects read, 15 B in 0 s: 1 damaged, 0 missing',
+    );
+    for (const line of err.trimEnd().split('\n')) expect(made.logged).toContain(`brinicle-verify: ${line}`);
+  });
+
+  test('a check that cannot begin is told by cron in both ways too', async () => {
+    rmSync(made.config);
+    const { code, err } = await made.run('verify', '--cron');
+    expect(code).toBe(1);
+    expect(err).toContain('error [archive-config]');
+    expect(made.logged[0]).toContain('brinicle-verify: error [archive-config]');
   });
 
   test('as JSON it is all there', async () => {
@@ -163,6 +215,25 @@ describe('damage', () => {
     expect(out).toContain(`object ${hashOf('three')} is no regular file`);
     expect(lstatSync(secret).mode & 0o777).toBe(0o644);
     expect(lstatSync(join(made.host, 'damaged', hashOf('two'))).isSymbolicLink()).toBe(true);
+  });
+
+  test('what lies aside is removed once it lay there long enough, and not by a clock that went wrong', async () => {
+    damage('two');
+    unlinkSync(object('three'));
+    mkdirSync(object('three'));
+    await made.run('verify', 'web1');
+    const aside = join(made.host, 'damaged');
+    const left = (days: number, noPrune: string | null = null): number => {
+      const rules = { now: Date.now() / 1000 + days * DAY, noPrune, dryRun: false, keepRefusedDays: 7 };
+      clearDamaged(new DiskPool(made.host), rules, (event) => told.push(event));
+      return readdirSync(aside).length;
+    };
+    const told: IngestEvent[] = [];
+    expect([left(6.9), left(8, 'the clock')]).toEqual([2, 2]);
+    expect(told).toEqual([]);
+    expect(left(7.1)).toBe(0);
+    expect(told).toEqual([{ kind: 'note', text: '2 damaged objects that lay aside are removed' }]);
+    expect(existsSync(object('one'))).toBe(true);
   });
 
   test('where `damaged` is a symlink nothing is moved through it', async () => {

@@ -11,6 +11,7 @@ import { byteSize, count, span } from '../../../report/figures.ts';
 import { dailyShare } from '../../../rotate/daily-share.ts';
 import { type PoolFindings, type PoolRepair, repairPool, verifyPool } from '../../../rotate/verify-pool.ts';
 import type { ArchiveContext } from '../../archive-context.ts';
+import { cronTerminal } from '../../cron-terminal.ts';
 import { ProgressBar } from '../../progress-bar.ts';
 import { EXIT, type ExitCode, printProblems } from '../../terminal.ts';
 import { findHost, type OpenedHost, openArchive, problemOf } from './archive-options.ts';
@@ -20,6 +21,7 @@ import { JsonList } from './json-list.ts';
 /** Options of `verify`. */
 export interface VerifyOptions extends CareOptions {
   share?: string;
+  cron?: boolean;
 }
 
 /** Paths that are named for a host, at most. */
@@ -142,19 +144,28 @@ function damagedLines({ damaged }: PoolFindings, { shown }: OpenedHost): string[
     : lines;
 }
 
+/** How much was read, and what was found. */
+function resultText(
+  read: Record<'hashed' | 'objects' | 'bytes' | 'seconds' | 'damaged' | 'missing', number>,
+): string {
+  const { hashed, objects, bytes, seconds, damaged, missing } = read;
+  const result =
+    damaged > 0 || missing > 0
+      ? `${count(damaged)} damaged, ${count(missing)} missing`
+      : 'nothing is damaged or missing';
+  return `${count(hashed)} of ${count(objects)} objects read, ${byteSize(bytes)} in ${span(seconds)}: ${result}`;
+}
+
 function checkLines({ host, findings, aside, seconds }: HostCheck): string[] {
   const { shown, account } = host;
-  const { objects, hashed, bytes, damaged, missing, hurt } = findings;
-  const result = isHurt(findings)
-    ? `${count(damaged.length)} damaged, ${count(missing)} missing`
-    : 'nothing is damaged or missing';
+  const { damaged, hurt } = findings;
   return [
     ...damagedLines(findings, host),
     ...(hurt.length > 0 ? [`${shown}: what cannot be restored:`, ...hurtLines(findings)] : []),
-    `${shown}: ${count(hashed)} of ${count(objects)} objects read, ${byteSize(bytes)} in ${span(seconds)}: ${result}`,
+    `${shown}: ${resultText({ ...findings, damaged: damaged.length, seconds })}`,
     ...(aside > 0
       ? [
-          `${shown}: damaged objects that lie in ${account}/${DAMAGED}: ${count(aside)}; remove them once you have looked`,
+          `${shown}: damaged objects that lie in ${account}/${DAMAGED}: ${count(aside)}; rotate removes them after server.keep_refused_days`,
         ]
       : []),
   ];
@@ -240,12 +251,51 @@ function percentOf(share: string | undefined): number | undefined {
   return percent >= 0.01 && percent <= 100 ? percent : undefined;
 }
 
+/** What a check says on its way and at its end. */
+interface VerifyReport {
+  add(check: HostCheck): void;
+  end(): void;
+}
+
+function reportFor(options: VerifyOptions, { terminal }: ArchiveContext): VerifyReport {
+  if (options.json === true) {
+    const list = new JsonList(terminal);
+    return { add: (check) => list.add(checkJson(check)), end: () => list.end() };
+  }
+  const write = (tell: (text: string) => void, check: HostCheck): void => {
+    for (const line of checkLines(check)) tell(`${line}\n`);
+  };
+  if (options.cron !== true) return { add: (check) => write(terminal.out, check), end: () => undefined };
+  const sum = { hosts: 0, hashed: 0, objects: 0, bytes: 0, seconds: 0, damaged: 0, missing: 0 };
+  return {
+    add: (check) => {
+      const { findings, seconds } = check;
+      sum.hosts++;
+      for (const key of ['hashed', 'objects', 'bytes', 'missing'] as const) sum[key] += findings[key];
+      sum.damaged += findings.damaged.length;
+      sum.seconds += seconds;
+      if (checkProblems(check).length > 0) write(terminal.err, check);
+    },
+    end: () => terminal.out(`hosts: ${count(sum.hosts)}, ${resultText(sum)}\n`),
+  };
+}
+
+/** What cron is told: all of it goes into the log, and waiting for a prune is nothing to write of. */
+function forCron(context: ArchiveContext): ArchiveContext {
+  return {
+    ...context,
+    terminal: cronTerminal(context, 'brinicle-verify'),
+    hold: (archive, account) => context.hold(archive, account, () => undefined),
+  };
+}
+
 /** `verify [HOST]`: reads objects and compares them with their names, and versions with the pool. */
 export async function verifyCommand(
   name: string | undefined,
   options: VerifyOptions,
-  context: ArchiveContext,
+  given: ArchiveContext,
 ): Promise<ExitCode> {
+  const context = options.cron === true ? forCron(given) : given;
   const percent = percentOf(options.share);
   if (percent === undefined) {
     context.terminal.err('error: --share is a number of percent from 0.01 to 100\n');
@@ -257,23 +307,27 @@ export async function verifyCommand(
       name === undefined
         ? archive.reader.accounts().map((account) => findHost(archive, account))
         : [findHost(archive, name)];
+    // A check that takes longer than a day is no fault: it goes on, and reads what is today's to read on another day.
+    if (options.cron === true && takeLock(join(options.state, 'verify.lock')) === undefined) {
+      context.terminal.out('another check is under way\n');
+      return EXIT.fine;
+    }
     const { now } = clockOf(options, context);
     context.stepBack();
     context.becomeOwner(archive.reader.folder);
-    const list = options.json === true ? new JsonList(context.terminal) : undefined;
+    const report = reportFor(options, context);
     const problems: Problem[] = [];
     for (const host of hosts) {
       try {
         const check = checkHost(host, { percent, has: dailyShare(percent, now) }, context);
         problems.push(...checkProblems(check));
-        if (list !== undefined) list.add(checkJson(check));
-        else for (const line of checkLines(check)) context.terminal.out(`${line}\n`);
+        report.add(check);
       } catch (thrown) {
         // What is wrong with one host's folder must not keep the others from being looked at.
         problems.push({ ...problemOf(careFault(thrown)), host: host.shown });
       }
     }
-    list?.end();
+    report.end();
     printProblems(context.terminal, problems);
     return problems.length > 0 ? EXIT.problems : EXIT.fine;
   });

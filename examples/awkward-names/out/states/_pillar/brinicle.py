@@ -12,12 +12,13 @@ Reads, under ``data``:
 
 ``defaults.json``
     ``{"format": 1, "server": ID, "mine_functions": {...}, "server_mine_functions": {...},
-    "key": {"path": PATH, "type": "ed25519" or "rsa"}}``
+    "key": {"path": PATH, "type": "ed25519" or "rsa"}, "recipients": {SHA-256 in hex: armored OpenPGP key}}``
 ``hosts/<first 2 hex>/<SHA-256 of the minion ID, hex>.json``
-    ``{"format": 1, "minion": ID, "brinicle": {...}}``
+    ``{"format": 1, "minion": ID, "brinicle": {...}}``, in which ``host:snap:seal:recipients`` names keys of
+    ``defaults.json``: they are the same for all hosts, and would be most of the files of a large fleet
 
 Gives ``backup_minute`` (always), ``mine_functions`` (whenever defaults.json is sound) and ``brinicle``:
-the minion's own data, or ``{"error": TEXT}``, which Brinicle's states turn into a failed state. Beside the error
+the minion's own data with the recipients' keys in place of their names, or ``{"error": TEXT}``, which Brinicle's states turn into a failed state. Beside the error
 stands ``key`` (whenever defaults.json is sound), so that a minion not yet compiled can make and publish its push key.
 It never raises: an exception here would stop every state of that minion, the user's too.
 """
@@ -74,7 +75,7 @@ def ext_pillar(minion_id, pillar, data=None, *_rest, **_unknown):
         # The backup server pushes nowhere.
         key = {} if ours else {"key": defaults["key"]}
         answer["mine_functions"] = defaults["server_mine_functions" if ours else "mine_functions"]
-        answer["brinicle"] = _host(data, name, raw)
+        answer["brinicle"] = _with_recipients(_host(data, name, raw), defaults["recipients"])
     except _Unsound as problem:
         log.error("brinicle: pillar of %r: %s", minion_id, problem)
         answer["brinicle"] = dict(key, error=str(problem))
@@ -111,10 +112,11 @@ def _defaults(data):
         and isinstance(document.get("mine_functions"), dict)
         and isinstance(document.get("server_mine_functions"), dict)
         and _is_key(document.get("key"))
+        and isinstance(document.get("recipients"), dict)
     ):
         raise _Unsound(
             "{} has not the shape that Brinicle writes ('server', 'mine_functions', 'server_mine_functions', "
-            "'key'). {}, and do not edit it.".format(_shown(path), COMPILE)
+            "'key', 'recipients'). {}, and do not edit it.".format(_shown(path), COMPILE)
         )
     return document
 
@@ -157,6 +159,23 @@ def _host(data, name, raw):
             "{}.".format(_shown(path), COMPILE)
         )
     return document["brinicle"]
+
+
+def _with_recipients(brinicle, recipients):
+    """A minion's mapping with the recipients' keys in place of their names. Raises _Unsound."""
+    seal = brinicle
+    for key in ("host", "snap", "seal"):
+        seal = seal.get(key) if isinstance(seal, dict) else None
+    names = seal.get("recipients") if isinstance(seal, dict) else None
+    if not isinstance(names, list):
+        return brinicle
+    if not all(isinstance(name, str) and isinstance(recipients.get(name), str) for name in names):
+        raise _Unsound(
+            "The compiled data of this minion names a recipient that defaults.json has not, so the two are of "
+            "different compiles. {}.".format(COMPILE)
+        )
+    seal["recipients"] = [recipients[name] for name in names]
+    return brinicle
 
 
 def _load(path):
