@@ -2,7 +2,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** Bytes by which heap and buffers may grow before what is dead is collected, instead of when V8 thinks it is time. */
-const GROWTH = 12 * 2 ** 20;
+const GROWTH = 28 * 2 ** 20;
 
 let collect: (() => void) | undefined;
 let enough = 0;

@@ -38,8 +38,11 @@ export interface PoolFindings {
 
 /** What a check looks at and tells on its way. */
 export interface VerifyJob {
-  /** The objects that are hashed. */
-  share: (object: string) => boolean;
+  /**
+   * The objects that are hashed. Of the manifests those are gone through whose SHA-256 is among them, and the newest;
+   * all of them once something is damaged or missing.
+   */
+  share: (sha256: string) => boolean;
   /** Paths that are named at most. */
   mostHurt: number;
   /** Told of bytes that were hashed. */
@@ -99,7 +102,7 @@ class PoolCheck {
   readonly #right = new DigestSet();
   readonly #damaged = new DigestSet();
   readonly #missing = new DigestSet();
-  readonly #hurt: HurtPaths;
+  #hurt: HurtPaths;
   readonly findings: PoolFindings = {
     objects: 0,
     hashed: 0,
@@ -147,18 +150,35 @@ class PoolCheck {
 
   compare(versions: readonly HeldVersion[], faultOf: (thrown: unknown) => string): void {
     const newest = versions.at(-1);
+    const { share } = this.#job;
+    const some = versions.filter(
+      (version) =>
+        version === newest || version.record === undefined || share(version.record.manifest.sha256),
+    );
+    const isHurt = (): boolean => this.#missing.size > 0 || this.findings.damaged.length > 0;
+    if (!isHurt()) this.#compareThese(some, newest, faultOf);
+    // What is hurt is told with all versions that it hurts.
+    if (isHurt()) this.#compareThese(versions, newest, faultOf);
+    this.findings.missing = this.#missing.size;
+    this.findings.hurt = this.#hurt.all;
+    this.findings.more = this.#hurt.more;
+  }
+
+  #compareThese(
+    versions: readonly HeldVersion[],
+    newest: HeldVersion | undefined,
+    faultOf: (thrown: unknown) => string,
+  ): void {
+    this.#hurt = new HurtPaths(this.#job.mostHurt);
+    this.findings.manifests = [];
     for (const version of versions) {
       this.#job.reading(version.name);
       try {
-        const isHurt = this.#compareOne(version);
-        if (isHurt && version === newest) this.findings.newestHurt = true;
+        if (this.#compareOne(version) && version === newest) this.findings.newestHurt = true;
       } catch (thrown) {
         this.findings.manifests.push({ version: version.name, why: faultOf(thrown) });
       }
     }
-    this.findings.missing = this.#missing.size;
-    this.findings.hurt = this.#hurt.all;
-    this.findings.more = this.#hurt.more;
   }
 
   #compareOne(version: HeldVersion): boolean {

@@ -78,6 +78,19 @@ describe('an archive that is as it was', () => {
     expect(read).toBe(4);
   });
 
+  test('by a share a day every manifest is gone through in turn, and what it lacks is told with all versions', async () => {
+    // Only the older versions name it.
+    rmSync(object('four'));
+    const found: string[] = [];
+    for (let day = 0; day < 4; day++) {
+      made.now = NOON + day * DAY;
+      made.rememberClock(made.now - 3600, 3600);
+      const { out } = await made.run('verify', '--share', '25', '--json');
+      for (const { path, first, last } of JSON.parse(out)[0].hurt) found.push(`${path} ${first} ${last}`);
+    }
+    expect(found).toEqual([`/etc/four ${names[0]} ${names[1]}`]);
+  });
+
   test('by cron it is one line in the log, and nothing that cron would mail', async () => {
     const { code, out, err } = await made.run('verify', '--cron', '--share', '100');
     expect({ code, out, err }).toEqual({ code: 0, out: '', err: '' });
