@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
+  fsync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -16,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import * as z from 'zod';
 import { MANIFEST_HEADER, type TextSource } from '../model/manifest/records.ts';
 import { BlockDigests } from '../model/pack/block-digests.ts';
@@ -243,6 +245,8 @@ interface TreePlace {
   running: string;
 }
 
+const sync = promisify(fsync);
+
 class DiskTreeWriter implements TreeWriter {
   readonly #place: TreePlace;
   #manifest: TextFile | undefined;
@@ -315,7 +319,7 @@ class DiskTreeWriter implements TreeWriter {
     return { bytes: this.#bytes, records: this.#records, sha256: this.#hash.copy().digest('hex') };
   }
 
-  end(): { sha256: string; bytes: number } {
+  end(): { sha256: string; bytes: number; durable: Promise<void> } {
     const { base, baseDigest } = this.#place;
     // A base with more records than were met is not this tree, though all that was met is in it.
     if (
@@ -323,12 +327,15 @@ class DiskTreeWriter implements TreeWriter {
       base !== undefined &&
       statSync(`${base}.manifest`).size === this.#bytes
     )
-      return { sha256: baseDigest, bytes: this.#bytes };
+      return { sha256: baseDigest, bytes: this.#bytes, durable: Promise.resolve() };
     const manifest = this.#manifest ?? this.#write();
     manifest.flush();
     this.#flushRows();
-    for (const descriptor of [manifest.descriptor, this.#descriptor]) fsyncSync(descriptor);
-    return { sha256: this.#hash.copy().digest('hex'), bytes: this.#bytes };
+    // The disk works while the rest of the push is sent.
+    const durable = Promise.all([sync(manifest.descriptor), sync(this.#descriptor)]).then(() => undefined);
+    // Whoever waits for it is told.
+    durable.catch(() => undefined);
+    return { sha256: this.#hash.copy().digest('hex'), bytes: this.#bytes, durable };
   }
 
   close(): void {

@@ -155,8 +155,8 @@ export interface TreeWriter {
   readonly isBase: boolean;
   /** What was written so far, on disk, so that a run that dies leaves it. */
   checkpoint(): Journal['tree'];
-  /** Ends the tree; its SHA-256 and bytes, which are the base's if it is the base. */
-  end(): { sha256: string; bytes: number };
+  /** Ends the tree; its SHA-256 and bytes, which are the base's if it is the base. It may be kept once it is durable. */
+  end(): { sha256: string; bytes: number; durable: Promise<void> };
   close(): void;
 }
 

@@ -456,7 +456,7 @@ class Push {
 
   async #commit(): Promise<PushResult> {
     const { state, clock, committing, step } = this.#ports;
-    const { sha256, bytes } = this.#writer.end();
+    const { sha256, bytes, durable } = this.#writer.end();
     const changed = sha256 !== this.#plan.base;
     if (changed) await this.#sendDelta(this.#delta.read());
     // What an earlier run told of a delta counts no more.
@@ -477,6 +477,7 @@ class Push {
     };
     await committing(this.#push, sha256);
     step('push remembered');
+    await durable;
     if (!this.#writer.isBase) {
       this.#writer.close();
       state.keepTree(sha256);
