@@ -1,11 +1,15 @@
 import { spawn } from 'node:child_process';
 import type { Attribute, ByteText } from '../model/manifest/entry.ts';
+import { shownPath } from '../model/manifest/shown-name.ts';
 import type { AttributesRead } from '../push/ports.ts';
 
 const GETFATTR = ['-0', '-r', 'getfattr', '-h', '-d', '-m', '-', '-e', 'base64', '--absolute-names', '--'];
 
 /** Most bytes of a path that a system call takes (PATH_MAX, without its end). */
 const LONGEST = 4095;
+
+/** Bytes that one run of getfattr may print: any user can give a file so many attributes that they fill the memory. */
+const MOST_PRINTED = 16 * 2 ** 20;
 
 /** Labels of SELinux follow from the path, and `restorecon` gives them: restored as they were they may be wrong. */
 const LEFT_OUT = new Set(['security.selinux']);
@@ -36,27 +40,36 @@ export function readAttributes(text: string): Map<ByteText, Attribute[]> {
   return found;
 }
 
-/**
- * Extended attributes and POSIX ACLs of some paths, by getfattr, since Node has no call for them.
- *
- * @param root the folder that is the root of the tree
- */
-export function hostAttributes(paths: readonly ByteText[], root = '/'): Promise<AttributesRead> {
+/** What one run of getfattr gave; nothing where it printed more than it may. */
+function runGetfattr(
+  paths: readonly ByteText[],
+  root: string,
+  most: number,
+): Promise<AttributesRead | undefined> {
   return new Promise((resolve) => {
     const child = spawn('xargs', GETFATTR, {
       cwd: root,
       env: { ...process.env, LC_ALL: 'C' },
-      stdio: ['pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'ignore'],
     });
     const printed: Buffer[] = [];
-    let said = '';
-    child.stdout.on('data', (piece: Buffer) => printed.push(piece));
-    child.stderr.on('data', (piece: Buffer) => {
-      if (said.length < 2000) said += piece.toString('latin1');
+    let bytes = 0;
+    child.stdout.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes <= most) {
+        printed.push(piece);
+        return;
+      }
+      child.kill('SIGKILL');
+      child.stdout.destroy();
     });
     child.on('error', (thrown) => resolve({ of: new Map(), fault: thrown.message }));
     child.stdin.on('error', () => undefined);
     child.on('close', (code) => {
+      if (bytes > most) {
+        resolve(undefined);
+        return;
+      }
       const of = readAttributes(Buffer.concat(printed).toString('latin1'));
       // The walk goes down as deep as folders do, and getfattr only to what a path may have.
       if (paths.some((path) => path.length > LONGEST)) {
@@ -70,4 +83,28 @@ export function hostAttributes(paths: readonly ByteText[], root = '/'): Promise<
     });
     child.stdin.end(Buffer.from(paths.map((path) => `${path}\0`).join(''), 'latin1'));
   });
+}
+
+/**
+ * Extended attributes and POSIX ACLs of some paths, by getfattr, since Node has no call for them.
+ *
+ * @param root the folder that is the root of the tree
+ * @param most bytes that are taken of the attributes of one file; those of a file with more are left out, as a fault
+ */
+export async function hostAttributes(
+  paths: readonly ByteText[],
+  root = '/',
+  most = MOST_PRINTED,
+): Promise<AttributesRead> {
+  const read = await runGetfattr(paths, root, most);
+  if (read !== undefined) return read;
+  const [only] = paths;
+  if (paths.length === 1 && only !== undefined)
+    return { of: new Map(), fault: `those of ${shownPath(only)} are more than ${most} bytes` };
+  // One of them has too many: the others are not to be without theirs for it.
+  const half = paths.length >> 1;
+  const first = await hostAttributes(paths.slice(0, half), root, most);
+  const second = await hostAttributes(paths.slice(half), root, most);
+  const fault = first.fault ?? second.fault;
+  return { of: new Map([...first.of, ...second.of]), ...(fault === undefined ? {} : { fault }) };
 }

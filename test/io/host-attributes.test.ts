@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -20,6 +21,19 @@ test('files that are gone are no fault, and a path that is too long for getfattr
     'fault',
     'of paths of more than 4095 bytes',
   );
+});
+
+test('a file with too many is without them, and no other file is', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e'].map((name) => `./${name}`);
+  for (const name of names) {
+    writeFileSync(join(folder, name), '');
+    const value = name === './d' ? 'x'.repeat(900) : 'x';
+    execFileSync('setfattr', ['-n', 'user.note', '-v', value, join(folder, name)]);
+  }
+  const { of, fault } = await hostAttributes(names, folder, 500);
+  expect([...of.keys()]).toEqual(['./a', './b', './c', './e']);
+  expect(of.get('./e')).toEqual([{ name: 'user.note', value: 'eA==' }]);
+  expect(fault).toBe('those of /d are more than 500 bytes');
 });
 
 test('names and values come out of what getfattr prints as they are', () => {

@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readAttributes } from '../../src/io/host-attributes.ts';
 import { diskTree } from '../../src/io/host-tree.ts';
 import { comparePaths } from '../../src/model/manifest/spelling.ts';
 import type { Walk } from '../../src/push/ports.ts';
@@ -116,45 +114,5 @@ describe('the walk', () => {
     const found = walked([join(folder, 'in'), join(folder, 'gone/deep')], ['*.log']);
     expect(found.paths).toEqual(['in', 'in/yes']);
     expect(found.notThere).toEqual([`.${folder}/gone`]);
-  });
-});
-
-describe('what getfattr prints', () => {
-  test('is read by path, with escapes, empty values and without labels of SELinux', () => {
-    const printed = [
-      '# file: /',
-      'user.root=0sYQ==',
-      '',
-      '# file: /with\\012newline',
-      'security.selinux=0sYQ==',
-      'user.b=0sYg==',
-      'user.a',
-      '',
-      '# file: /only/label',
-      'security.selinux=0sYQ==',
-      '',
-    ].join('\n');
-    expect([...readAttributes(printed)]).toEqual([
-      ['/', [{ name: 'user.root', value: 'YQ==' }]],
-      [
-        '/with\nnewline',
-        [
-          { name: 'user.a', value: '' },
-          { name: 'user.b', value: 'Yg==' },
-        ],
-      ],
-    ]);
-  });
-
-  test('is what a file really has', async () => {
-    writeFileSync(join(folder, 'file'), '');
-    try {
-      execFileSync('setfattr', ['-n', 'user.note', '-v', 'hello', join(folder, 'file')]);
-    } catch {
-      // No setfattr, or a file system without attributes: the integration tests have both.
-      return;
-    }
-    const { of } = await diskTree.attributes([`.${folder}/file`, `.${folder}`]);
-    expect([...of]).toEqual([[`.${folder}/file`, [{ name: 'user.note', value: 'aGVsbG8=' }]]]);
   });
 });
