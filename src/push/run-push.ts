@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { deviceNumbers } from '../model/manifest/device-numbers.ts';
 import { objectOfRecord } from '../model/manifest/digest-set.ts';
-import type { ByteText, Entry, FileEntry } from '../model/manifest/entry.ts';
+import type { ByteText } from '../model/manifest/entry.ts';
 import { entryLines, parseEntry } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import { spell } from '../model/manifest/spelling.ts';
 import { COMMIT_FORMAT, type Commit, MAX_WARNINGS } from '../model/pack/commit.ts';
-import { MAX_DATA, MAX_DELTA_PIECE } from '../model/pack/member.ts';
+import { MAX_DELTA_PIECE } from '../model/pack/member.ts';
 import { commitName } from '../model/pack/names.ts';
-import { type PathMatcher, pathMatcher } from '../model/path-patterns.ts';
+import { pathMatcher } from '../model/path-patterns.ts';
 import { ContentStore } from './content-store.ts';
+import { EntryTaker } from './entry-taker.ts';
 import { KnownCursor } from './known-cursor.ts';
 import { PackWriter } from './pack-writer.ts';
 import type {
@@ -18,7 +18,6 @@ import type {
   Found,
   HostTree,
   Journal,
-  OpenFile,
   PushState,
   Row,
   Sealer,
@@ -94,19 +93,8 @@ export interface PushResult {
 /** Seconds for which a file's times are not trusted after it changed: it may change again within one tick. */
 const UNSETTLED = 2;
 
-/** How often something is looked at that is replaced each time. */
-const MOST_TRIES = 5;
-
-/** Stands in for a time that is filled in later. */
-const UNKNOWN_TIME = { seconds: 0, nanoseconds: 0 };
-
 /** Entries between two looks at the connection. */
 const BREATH = 512;
-
-const isFileLike = (found: Found): boolean => !found.stat.isDirectory() && found.stat.nlink > 1;
-
-/** An entry, and whether its times may be trusted; or why there is none. */
-type Taken = { entry: Entry; trusted: boolean } | 'gone' | 'unreadable';
 
 /** One run over the host's files. */
 class Push {
@@ -121,14 +109,12 @@ class Push {
   readonly #queue: TreeQueue;
   readonly #packs: PackWriter;
   readonly #contents: ContentStore;
-  readonly #sealed: PathMatcher;
-  readonly #links = new Map<string, ByteText>();
+  readonly #entries: EntryTaker;
   readonly #settled: number;
   readonly #push: string;
   readonly #began: number;
   readonly #warnings: { count: number; first: string[] } = { count: 0, first: [] };
-  #sealedFolder: string | undefined;
-  #counts = { entries: 0, files: 0, removed: 0 };
+  #counts = { entries: 0, removed: 0 };
 
   constructor(plan: PushPlan, ports: PushPorts) {
     const { state, clock, tree } = ports;
@@ -146,7 +132,6 @@ class Push {
     this.#unfinished = unfinished && new KnownCursor(unfinished);
     this.#writer = state.beginTree(plan.base);
     this.#delta = state.beginDelta();
-    this.#sealed = pathMatcher(ports.sealer === undefined ? [] : plan.seal);
     this.#queue = new TreeQueue({
       tree: this.#writer,
       delta: this.#delta,
@@ -175,6 +160,13 @@ class Push {
         if (ports.holdsFiles(path)) this.#warn(path, 'another file system begins here and is left out');
       },
       notThere: (path) => this.#warn(path, 'is to be included, and is not there'),
+    });
+    this.#entries = new EntryTaker({
+      tree,
+      walk: this.#walk,
+      contents: this.#contents,
+      sealed: pathMatcher(ports.sealer === undefined ? [] : plan.seal),
+      warn: (path, what) => this.#warn(path, what),
     });
   }
 
@@ -277,13 +269,13 @@ class Push {
     const fromBase = inBase && !inUnfinished;
     const row = this.#rowOf(found);
     const hasRow = known?.hasRow(row.inode, row.ctime, row.mtime, row.size) === true && row.ctime !== 0;
-    const link = isFileLike(found) ? this.#linkOf(found) : undefined;
+    const link = this.#entries.linkOf(found);
     if (link !== undefined) {
       const lines = `#link ${spell(path)} ${spell(link)}\n`;
       return this.#keep(path, lines, row, before, fromBase && hasRow && lines === before);
     }
     const isKnown = hasRow && known?.lines.startsWith('#link ') === false;
-    if (stat.isDirectory()) this.#isSealed(path, true);
+    if (stat.isDirectory()) this.#entries.isSealed(path, true);
     if (isKnown && known !== undefined && !(this.#plan.rehash && stat.isFile())) {
       if (stat.isFile()) this.#keepFile(path, known.lines, stat.size);
       return this.#keep(path, known.lines, row, before, fromBase);
@@ -316,17 +308,9 @@ class Push {
     return { inode: ino, ctime: ctimeMs > this.#settled ? 0 : ctimeMs, mtime: mtimeMs, size: sizeOf(found) };
   }
 
-  /** The first name that this run met of a file with several; nothing for the first one itself. */
-  #linkOf({ path, stat }: Found): ByteText | undefined {
-    const key = `${stat.dev}:${stat.ino}`;
-    const first = this.#links.get(key);
-    if (first === undefined) this.#links.set(key, path);
-    return first;
-  }
-
   /** Remembers what an unchanged file needs remembered. */
   #keepFile(path: ByteText, lines: string, size: number): void {
-    this.#counts.files++;
+    this.#entries.files++;
     if (size > this.#plan.blocksAbove) {
       const object = objectOfRecord(lines);
       if (object !== undefined) this.#contents.largeObjects.add(object);
@@ -343,7 +327,7 @@ class Push {
     before: string | undefined,
     fromBase: boolean,
   ): Promise<void> {
-    const taken = await this.#entryOrAgain(found, known, fromBase);
+    const taken = await this.#entries.take(found, known, fromBase);
     if (taken === undefined) {
       // It went while it was looked at; what the base has of it is gone as well.
       if (before !== undefined) this.#gone(found.path);
@@ -351,107 +335,6 @@ class Push {
     }
     const row = this.#rowOf(taken.found);
     await this.#queue.add(taken.entry, taken.trusted ? row : { ...row, ctime: 0 }, before);
-  }
-
-  /** What a program replaces by a rename, while it is looked at, was there all the time: the new one is taken. */
-  async #entryOrAgain(
-    first: Found,
-    known: string | undefined,
-    fromBase: boolean,
-  ): Promise<{ entry: Entry; trusted: boolean; found: Found } | undefined> {
-    let found: Found | undefined = first;
-    for (let tries = 0; found !== undefined && tries < MOST_TRIES; tries++) {
-      const isLinked = tries > 0 && isFileLike(found);
-      const target = isLinked ? this.#linkOf(found) : undefined;
-      if (target !== undefined)
-        return { entry: { kind: 'link', path: found.path, target }, trusted: true, found };
-      const taken = await this.#entryOf(found, known, fromBase);
-      if (typeof taken === 'object') return { ...taken, found };
-      this.#unlink(found);
-      if (taken === 'unreadable') return undefined;
-      found = this.#walk.again(found);
-      // A folder that came there was not gone into: the next run finds it.
-      if (found?.stat.isDirectory() === true) return undefined;
-    }
-    return undefined;
-  }
-
-  /** Forgets a first name that could not be taken: the next one of its file is the first. */
-  #unlink({ path, stat }: Found): void {
-    const key = `${stat.dev}:${stat.ino}`;
-    if (this.#links.get(key) === path) this.#links.delete(key);
-  }
-
-  async #entryOf(found: Found, known: string | undefined, fromBase: boolean): Promise<Taken> {
-    const { stat, path } = found;
-    const { tree } = this.#ports;
-    // A regular file tells its time once it was read.
-    const time = stat.isFile() ? UNKNOWN_TIME : this.#walk.time(found);
-    if (time === undefined) return 'gone';
-    const own = {
-      path,
-      mode: stat.mode & 0o7777,
-      uid: stat.uid,
-      gid: stat.gid,
-      uname: tree.userName(stat.uid),
-      gname: tree.groupName(stat.gid),
-      time,
-      attributes: [],
-    };
-    if (stat.isFile()) return this.#fileEntry(found, own, known, fromBase);
-    if (stat.isDirectory()) return { entry: { kind: 'folder', ...own }, trusted: true };
-    if (stat.isSymbolicLink()) {
-      const target = this.#walk.target(found);
-      return target === undefined ? 'gone' : { entry: { kind: 'symlink', ...own, target }, trusted: true };
-    }
-    if (stat.isFIFO()) return { entry: { kind: 'fifo', ...own }, trusted: true };
-    if (stat.isSocket()) return { entry: { kind: 'socket', ...own }, trusted: true };
-    const kind = stat.isBlockDevice() ? 'block' : 'char';
-    return { entry: { kind, ...own, ...deviceNumbers(stat.rdev) }, trusted: true };
-  }
-
-  async #fileEntry(
-    found: Found,
-    own: Omit<FileEntry, 'kind' | 'size' | 'object' | 'sealed'>,
-    known: string | undefined,
-    fromBase: boolean,
-  ): Promise<Taken> {
-    let file: OpenFile | undefined;
-    try {
-      file = this.#walk.open(found);
-      if (file === undefined) return 'gone';
-      const sealed = this.#isSealed(found.path, false);
-      const stored =
-        !sealed && found.stat.size <= MAX_DATA
-          ? await this.#contents.store(found, file, known, fromBase)
-          : await this.#contents.storeLarge(found, file, known, fromBase, sealed);
-      if (stored === undefined) return 'gone';
-      const { file: now, time } = stored.look;
-      if (now === 'changed') this.#warn(found.path, 'changed while it was read');
-      this.#counts.files++;
-      const { object, size } = stored;
-      const isTrusted = now === 'same' && !stored.again;
-      return { entry: { kind: 'file', ...own, time, object, size, sealed }, trusted: isTrusted };
-    } catch (thrown) {
-      if (!isReadFault(thrown)) throw thrown;
-      this.#warn(
-        found.path,
-        `cannot be read${known === undefined ? '' : ', and is kept as it was'}: ${thrown.code}`,
-      );
-      const entry = known === undefined ? undefined : parseEntry(known);
-      return entry?.kind === 'file' ? { entry, trusted: false } : 'unreadable';
-    } finally {
-      file?.close();
-    }
-  }
-
-  /** Whether a file is sealed, by itself or by a folder above it. */
-  #isSealed(path: ByteText, folder: boolean): boolean {
-    const above = this.#sealedFolder;
-    if (above !== undefined && path.startsWith(above)) return true;
-    const matches = this.#sealed(path.slice(1), folder);
-    if (folder && matches) this.#sealedFolder = `${path}/`;
-    return matches;
   }
 
   async #commit(): Promise<PushResult> {
@@ -496,6 +379,7 @@ class Push {
       manifest: sha256,
       changed,
       ...this.#counts,
+      files: this.#entries.files,
       set: this.#queue.news,
       read: this.#contents.read,
       sent: this.#packs.sent,
@@ -527,9 +411,6 @@ const NO_TREE: Journal['tree'] = { bytes: 0, records: 0, sha256: createHash('sha
 function sizeOf({ stat }: Found): number {
   return stat.isFile() ? stat.size : 0;
 }
-
-const isReadFault = (thrown: unknown): thrown is Error & { code: string } =>
-  thrown instanceof Error && 'syscall' in thrown && 'code' in thrown && typeof thrown.code === 'string';
 
 /**
  * Makes one push: walks the host's files, sends what the base lacks, then the commit. A push that dies leaves a

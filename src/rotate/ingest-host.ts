@@ -123,7 +123,8 @@ class HostIngest {
       this.#free(arrived);
       return;
     }
-    if (arrived.commit !== undefined) this.#checkDay();
+    const commit = arrived.commit === undefined ? undefined : this.#readCommit(arrived.commit, push);
+    if (commit !== undefined && !this.#changesNothing(commit)) this.#checkDay();
     const allowance = this.#allowance(push);
     const taken: TakenPack[] = [];
     let next = incoming.packs.length;
@@ -133,7 +134,6 @@ class HostIngest {
       this.#step('pack received');
       next++;
     }
-    const commit = arrived.commit === undefined ? undefined : this.#readCommit(arrived.commit, push);
     if (commit === undefined || commit.packs.length > next) {
       incoming.journal(taken);
       incoming.journalDurably();
@@ -145,6 +145,11 @@ class HostIngest {
     // All packs are in: what commits the version makes them durable too.
     incoming.journal(taken);
     this.#commit(arrived, commit);
+  }
+
+  /** Whether a push says that its tree is the newest version's: it makes none, whatever it may make today. */
+  #changesNothing({ packs, manifest }: Commit): boolean {
+    return packs.length === 0 && manifest.sha256 === this.#archive.versions().at(-1)?.record?.manifest.sha256;
   }
 
   /** Throws when the host has made its versions of the day: before packs are read that are read again the next time. */

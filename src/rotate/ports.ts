@@ -123,7 +123,7 @@ export interface HostArchive {
   returned(): DigestSet;
   /** Removes a version, its manifest first, then these objects. Answers with their number and bytes. */
   remove(version: HeldVersion, objects: Iterable<string>): { objects: number; bytes: number };
-  /** Removes every object of the pool that is not named. */
+  /** Removes every object of the pool that is not named, and what lies among the versions and is none. */
   sweepPool(named: DigestSet): { objects: number; bytes: number };
   /** Objects and bytes of the pool, counted. */
   countPool(): { objects: number; bytes: number };

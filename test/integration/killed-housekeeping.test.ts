@@ -68,11 +68,12 @@ suite('promise 3: housekeeping that is killed anywhere loses nothing that retent
     );
   }
 
-  /** Leaves an object that no version names, as one who died in a removal does. */
+  /** Leaves an object that no version names and a record without a manifest, as one who died in a removal does. */
   const leaveStray = (): Promise<string> =>
     lab.script(`cd ${lab.archive('web1')}
       sum=$(printf stray | sha256sum | cut -c-64); folder=objects/$(echo $sum | cut -c-2)
-      mkdir -p $folder; printf stray > $folder/$(echo $sum | cut -c3-); chown -R brinicle:brinicle objects
+      mkdir -p $folder; printf stray > $folder/$(echo $sum | cut -c3-)
+      echo '{}' > versions/2020-01-01T000000Z.json; chown -R brinicle:brinicle objects versions
       sed -i 's/"orphans":false/"orphans":true/' state.json`);
 
   const keepHouse = (point: string): Promise<Outcome> =>
@@ -100,6 +101,8 @@ suite('promise 3: housekeeping that is killed anywhere loses nothing that retent
     expect(state.pool, about).toEqual({ objects, bytes });
     const plain = await lab.script(`ls ${lab.archive('web1')}/versions | grep -c 'mtree$'`);
     expect(plain, about).toBe('1\n');
+    const records = await lab.script(`ls ${lab.archive('web1')}/versions | grep -c 'json$'`);
+    expect(records, about).toBe(`${staying.length}\n`);
   }
 
   test('visits every step', async () => {

@@ -184,6 +184,10 @@ describe('an intruder on a host', () => {
     );
     expect(told(unread)).toEqual(['it has made 2 versions within a day already']);
     expect(host.unfinished()).toBe(0);
+    // What changes nothing makes no version, and is seen on any day.
+    const unchanged = pushed(treeOf({ a: '2' }), second, (draft) => draft.members.splice(0));
+    expect(unchanged).toHaveLength(1);
+    expect(told(unchanged)).toContain('seen');
     host.now += DAY;
     expect(told(files)[0]).toBe('version');
   });
