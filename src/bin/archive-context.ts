@@ -32,7 +32,7 @@ export interface ArchiveContext {
   /** Writes lines into the machine's log, under a name; false when there is none. */
   log: (name: string, lines: readonly string[]) => boolean;
   /** Lets other programs go first. */
-  stepBack: () => void;
+  stepBack: (session: { ownSession: boolean }) => void;
 }
 
 /** The world that this process runs in. */
@@ -54,6 +54,6 @@ export function processContext(terminal: Terminal): ArchiveContext {
     becomeOwner,
     runAsOwner,
     log: writeSystemLog,
-    stepBack: () => stepBack(10, 'idle'),
+    stepBack: (session) => stepBack(10, 'idle', session),
   };
 }

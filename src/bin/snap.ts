@@ -265,7 +265,7 @@ async function run(options: Options): Promise<number> {
     return EXIT_BUSY;
   }
   if (options.cron === true) await systemClock.sleep(config.second);
-  stepBack(config.nice, config.ionice);
+  stepBack(config.nice, config.ionice, { ownSession: options.cron === true });
   return push(config, options);
 }
 

@@ -62,7 +62,7 @@ umount -l .
 cd "$archive/$account"
 setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
   prlimit --core=0 --nofile=4096 --nproc=4096 --data=4294967296 \
-  "$node" --max-old-space-size=256 "$program" --ingest
+  "$node" --max-old-space-size=256 --max-semi-space-size=4 "$program" --ingest
 `;
 
 /** Why an ingest did not come to its end. */

@@ -313,7 +313,7 @@ export async function verifyCommand(
       return EXIT.fine;
     }
     const { now } = clockOf(options, context);
-    context.stepBack();
+    context.stepBack({ ownSession: options.cron === true });
     context.becomeOwner(archive.reader.folder);
     const report = reportFor(options, context);
     const problems: Problem[] = [];
