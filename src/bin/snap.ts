@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { readConfigFile } from '../io/config-file.ts';
 import { faultText, isErrno, isFull } from '../io/errno.ts';
@@ -197,8 +197,13 @@ const withoutLarge = ({ large: _, ...result }: PushResult & { large?: unknown })
 async function push(config: SnapConfig, options: Options): Promise<number> {
   const before = await runHooks('before', config.hooks.before, options.state, '');
   printProblems(terminal, before.problems);
-  let code: number = before.stop ? EXIT.problems : EXIT.fine;
-  if (!before.stop) code = await pushAndTell(config, options);
+  let code: number = EXIT.problems;
+  let unexpected: { thrown: unknown } | undefined;
+  try {
+    if (!before.stop) code = await pushAndTell(config, options);
+  } catch (thrown) {
+    unexpected = { thrown };
+  }
   const after = await runHooks(
     'after',
     config.hooks.after,
@@ -206,6 +211,7 @@ async function push(config: SnapConfig, options: Options): Promise<number> {
     code === EXIT.fine ? 'ok' : 'failed',
   );
   printProblems(terminal, after.problems);
+  if (unexpected !== undefined) throw unexpected.thrown;
   return after.stop ? EXIT.problems : code;
 }
 
@@ -306,7 +312,9 @@ async function main(args: readonly string[]): Promise<number> {
     .option('--progress', 'show how far it is, also when no terminal is seen')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
-    .action(async (options: Options) => {
+    .action(async (given: Options) => {
+      // The walk goes from folder to folder, and what is relative would go with it.
+      const options = { ...given, config: resolve(given.config), state: resolve(given.state) };
       code = await runOrSayFull(options);
     });
   try {

@@ -189,7 +189,7 @@ export class DiskHostArchive implements HostArchive, ReceivingArchive {
     this.sync(incoming.folder);
     step('objects durable');
     const stored = this.#poolAll(incoming, step);
-    this.#noteReturned(returned);
+    this.noteReturned(returned);
     const versions = join(this.#folder, 'versions');
     replaceDurably(
       join(versions, `${name}.json`),
@@ -235,8 +235,7 @@ export class DiskHostArchive implements HostArchive, ReceivingArchive {
     for (const rest of readdirSync(from)) renameSync(`${from}/${rest}`, `${to}/${rest}`);
   }
 
-  /** Objects that came back into the tree after they had left it: the sweep must look for them everywhere. */
-  #noteReturned(objects: DigestSet): void {
+  noteReturned(objects: DigestSet): void {
     if (objects.size === 0) return;
     const known = this.returned();
     const descriptor = openSync(join(this.#folder, 'returned'), 'a', 0o600);

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import type { Attribute, ByteText } from '../model/manifest/entry.ts';
 import { shownPath } from '../model/manifest/shown-name.ts';
 import type { AttributesRead } from '../push/ports.ts';
+import { isErrno } from './errno.ts';
 
 const GETFATTR = ['-0', '-r', 'getfattr', '-h', '-d', '-m', '-', '-e', 'base64', '--absolute-names', '--'];
 
@@ -96,6 +98,86 @@ export async function hostAttributes(
   root = '/',
   most = MOST_PRINTED,
 ): Promise<AttributesRead> {
+  const read = await attributesByPath(paths, root, most);
+  const of = new Map(read.of);
+  for (const [folder, names] of byFolder(read.of.keys())) {
+    const confirmed = await confirm(folder, names, root, most);
+    if (confirmed === 'safe') continue;
+    for (const name of names) {
+      const own = confirmed.get(`./${name}`);
+      if (own === undefined) of.delete(`${folder}/${name}`);
+      else of.set(`${folder}/${name}`, own);
+    }
+  }
+  return { ...read, of };
+}
+
+/** Paths by the folders that they lie in, and their names there. */
+function byFolder(paths: Iterable<ByteText>): Map<ByteText, ByteText[]> {
+  const folders = new Map<ByteText, ByteText[]>();
+  for (const path of paths) {
+    const slash = path.lastIndexOf('/');
+    if (slash < 0) continue;
+    const folder = path.slice(0, slash);
+    folders.set(folder, [...(folders.get(folder) ?? []), path.slice(slash + 1)]);
+  }
+  return folders;
+}
+
+/**
+ * getfattr goes by paths, and whoever owns a folder above can put a symlink in its place, so that a file of his gets
+ * what another one has. Where somebody could have, what was found is read again from inside the folder, which is gone
+ * into step by step.
+ */
+async function confirm(
+  folder: ByteText,
+  names: readonly ByteText[],
+  root: string,
+  most: number,
+): Promise<'safe' | ReadonlyMap<ByteText, readonly Attribute[]>> {
+  const opened = openFolder(folder, root);
+  if (opened === undefined) return new Map();
+  try {
+    if (opened.safe) return 'safe';
+    const within = names.map((name) => `./${name}`);
+    return (await attributesByPath(within, `/proc/self/fd/${opened.descriptor}`, most)).of;
+  } finally {
+    closeSync(opened.descriptor);
+  }
+}
+
+const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** Opens a folder without following a link; `safe` when only root can replace it, or one above it. */
+function openFolder(folder: ByteText, root: string): { descriptor: number; safe: boolean } | undefined {
+  let descriptor = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  let safe = isRootsAlone(descriptor);
+  for (const part of folder.split('/').slice(1)) {
+    const above = descriptor;
+    try {
+      descriptor = openSync(Buffer.from(`/proc/self/fd/${above}/${part}`, 'latin1'), FOLDER_FLAGS);
+    } catch (thrown) {
+      if (!isErrno(thrown)) throw thrown;
+      // It went, or is a link now.
+      return undefined;
+    } finally {
+      closeSync(above);
+    }
+    safe &&= isRootsAlone(descriptor);
+  }
+  return { descriptor, safe };
+}
+
+function isRootsAlone(descriptor: number): boolean {
+  const { uid, mode } = fstatSync(descriptor);
+  return uid === 0 && (mode & 0o022) === 0;
+}
+
+async function attributesByPath(
+  paths: readonly ByteText[],
+  root: string,
+  most: number,
+): Promise<AttributesRead> {
   const read = await runGetfattr(paths, root, most);
   if (read !== undefined) return read;
   const [only] = paths;
@@ -103,8 +185,8 @@ export async function hostAttributes(
     return { of: new Map(), fault: `those of ${shownPath(only)} are more than ${most} bytes` };
   // One of them has too many: the others are not to be without theirs for it.
   const half = paths.length >> 1;
-  const first = await hostAttributes(paths.slice(0, half), root, most);
-  const second = await hostAttributes(paths.slice(half), root, most);
+  const first = await attributesByPath(paths.slice(0, half), root, most);
+  const second = await attributesByPath(paths.slice(half), root, most);
   const fault = first.fault ?? second.fault;
   return { of: new Map([...first.of, ...second.of]), ...(fault === undefined ? {} : { fault }) };
 }

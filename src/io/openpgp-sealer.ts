@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ReadableStream } from 'node:stream/web';
 import { createMessage, encrypt, enums, readKey } from 'openpgp';
 import type { Sealer } from '../push/ports.ts';
@@ -10,6 +11,7 @@ export async function openPgpSealer(recipients: readonly string[]): Promise<Seal
   if (recipients.length === 0) return undefined;
   const encryptionKeys = await Promise.all(recipients.map((armoredKey) => readKey({ armoredKey })));
   return {
+    to: createHash('sha256').update(recipients.join('\n')).digest('hex'),
     seal: async function* (content) {
       const pieces = content[Symbol.asyncIterator]();
       // A stream of our own, which is asked for no more than is taken.

@@ -70,7 +70,10 @@ const journalSchema = z.strictObject({
     .nullable(),
 });
 
-const sealedSchema = z.record(z.string(), z.strictObject({ content: digest, object: digest, size: count }));
+const sealedSchema = z.record(
+  z.string(),
+  z.strictObject({ content: digest, to: digest, object: digest, size: count }),
+);
 
 const NOTHING: Remembered = {
   format: 1,
@@ -299,6 +302,11 @@ class DiskTreeWriter implements TreeWriter {
     this.#records++;
   }
 
+  leaveOut(): void {
+    // From here on it is no prefix of the base any more.
+    if (this.#manifest === undefined) this.#write();
+  }
+
   #addRow({ inode, ctime, mtime, size }: Row): void {
     this.#rows[this.#filled++] = inode;
     this.#rows[this.#filled++] = ctime;
@@ -396,12 +404,13 @@ export class DiskPushState implements PushState {
   unfinished({ tree }: Journal): KnownTree | undefined {
     const running = this.#scratchAt('running');
     if (beginsWith(`${running}.manifest`, tree)) {
-      try {
-        // The run that goes on writes its own tree where this one lies.
-        for (const kind of ['rows', 'manifest'])
+      // The run that goes on writes its own tree where this one lies. One that died here has moved one of them.
+      for (const kind of ['rows', 'manifest']) {
+        try {
           renameSync(`${running}.${kind}`, this.#at(`unfinished.${kind}`));
-      } catch (thrown) {
-        if (!isErrno(thrown) || thrown.code !== 'ENOENT') throw thrown;
+        } catch (thrown) {
+          if (!isErrno(thrown) || thrown.code !== 'ENOENT') throw thrown;
+        }
       }
     }
     // Else a run that went on died before it came as far as the one before it.

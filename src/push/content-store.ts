@@ -308,14 +308,19 @@ export class ContentStore {
     if (sealer === undefined) throw new Error('a file was to be sealed without a recipient');
     const content = await this.#hashOnly(file);
     const before = state.sealed(found.path);
-    if (before?.content === content && known !== undefined && objectOf(known) === before.object) {
+    if (
+      before?.content === content &&
+      before.to === sealer.to &&
+      known !== undefined &&
+      objectOf(known) === before.object
+    ) {
       this.seals.set(found.path, before);
       return { object: before.object, size: before.size };
     }
     // Of what is sealed now, which may be another content than a moment ago.
     const hash = createHash('sha256');
     const stored = await this.#storeStream(sealer.seal(piecesOf(file, hash)));
-    this.seals.set(found.path, { content: hash.digest('hex'), ...stored });
+    this.seals.set(found.path, { content: hash.digest('hex'), to: sealer.to, ...stored });
     return stored;
   }
 

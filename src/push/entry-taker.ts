@@ -31,6 +31,9 @@ const MOST_TRIES = 5;
 /** Stands in for a time that is filled in later. */
 const UNKNOWN_TIME = { seconds: 0, nanoseconds: 0 };
 
+/** What two names of one file have in common: a number alone is soon another file's, once the first one is gone. */
+const keyOf = ({ dev, ino, ctimeMs }: Found['stat']): string => `${dev}:${ino}:${ctimeMs}`;
+
 const hasMoreNames = (found: Found): boolean => !found.stat.isDirectory() && found.stat.nlink > 1;
 
 const isReadFault = (thrown: unknown): thrown is Error & { code: string } =>
@@ -52,7 +55,7 @@ export class EntryTaker {
   /** The first name that this run met of a file with several; nothing for the first one itself, or a file with one. */
   linkOf(found: Found): ByteText | undefined {
     if (!hasMoreNames(found)) return undefined;
-    const key = `${found.stat.dev}:${found.stat.ino}`;
+    const key = keyOf(found.stat);
     const first = this.#links.get(key);
     if (first === undefined) this.#links.set(key, found.path);
     return first;
@@ -60,7 +63,7 @@ export class EntryTaker {
 
   /** Forgets a first name that could not be taken: the next one of its file is the first. */
   #unlink({ path, stat }: Found): void {
-    const key = `${stat.dev}:${stat.ino}`;
+    const key = keyOf(stat);
     if (this.#links.get(key) === path) this.#links.delete(key);
   }
 

@@ -30,10 +30,6 @@ export class KnownCursor {
     return this.#records.lines;
   }
 
-  get isFile(): boolean {
-    return this.#records.isType('file');
-  }
-
   advance(): void {
     this.#records.advance();
     this.#path = this.#records.path;

@@ -151,6 +151,8 @@ export const ROW = 4;
 export interface TreeWriter {
   /** Adds a record and its row. `same` when the base has both at this very place. */
   add(lines: string, row: Row, same: boolean): void;
+  /** Told that the base has a record here which this tree has not. */
+  leaveOut(): void;
   /** True while all that was added is what the base has. */
   readonly isBase: boolean;
   /** What was written so far, on disk, so that a run that dies leaves it. */
@@ -235,6 +237,8 @@ export interface PushState {
 export interface Sealed {
   /** SHA-256 of its content. */
   content: string;
+  /** The recipients, as {@link Sealer} tells them. */
+  to: string;
   object: string;
   size: number;
 }
@@ -256,6 +260,8 @@ export interface Remembered {
 
 /** Encrypts to the policy's recipients. */
 export interface Sealer {
+  /** Tells one set of recipients from another: a SHA-256 in hex. */
+  readonly to: string;
   /** The OpenPGP message of a content that is read piece by piece, piece by piece. */
   seal(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
 }

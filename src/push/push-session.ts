@@ -130,6 +130,15 @@ async function pushOnce(wish: PushWish, ports: SessionPorts): Promise<PushResult
     if (!isGuessed(plan, guess)) throw new WrongGuess();
     return box;
   });
+  // A walk that nobody will take anything of ends soon.
+  let over: { thrown: unknown } | undefined;
+  checked.catch((thrown: unknown) => {
+    over = { thrown };
+  });
+  const breathe = async (): Promise<void> => {
+    await clock.breathe();
+    if (over !== undefined) throw over.thrown;
+  };
   const committing = async (push: string, manifest: string, isGuess: boolean): Promise<void> => {
     if (isGuess) await checked;
     const { remembered } = await connected;
@@ -138,6 +147,7 @@ async function pushOnce(wish: PushWish, ports: SessionPorts): Promise<PushResult
   const run = async (plan: PushPlan, box: DropBox, isGuess: boolean): ReturnType<typeof runPush> =>
     runPush(plan, {
       ...ports,
+      clock: isGuess ? { ...clock, breathe } : clock,
       box: () => Promise.resolve(box),
       committing: (push, manifest) => committing(push, manifest, isGuess),
     });

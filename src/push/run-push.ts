@@ -199,27 +199,42 @@ class Push {
 
   /** Keeps what the base has below a path that cannot be read now: what cannot be seen is not gone. */
   #keepBelow(path: ByteText, reason: string): void {
-    this.#warn(path, `cannot be read, and is kept as it was: ${reason}`);
     const base = this.#base;
+    this.#warn(
+      path,
+      `cannot be read, and is ${base === undefined ? 'left out' : 'kept as it was'}: ${reason}`,
+    );
     if (base === undefined) return;
     const below = `${path}/`;
     base.seek(path, (gone) => this.#gone(gone));
+    let targets: ReadonlyMap<ByteText, string> | undefined;
     while (base.present && (base.path === path || base.path.startsWith(below))) {
       const { lines } = base;
-      void this.#queue.keep(this.#apart(lines, below), { ...base.row, ctime: 0 }, lines, false);
+      const isOutside = targetOutside(lines, below) !== undefined;
+      if (isOutside) targets ??= this.#targetsOutside(below);
+      const kept = isOutside ? apart(lines, targets) : lines;
+      void this.#queue.keep(kept, { ...base.row, ctime: 0 }, lines, false);
       base.advance();
     }
   }
 
-  /** Another name of a file becomes a file of its own, unless that one is kept with it: it may be gone from the tree. */
-  #apart(lines: string, below: string): string {
-    const link = parseEntry(lines);
-    if (link.kind !== 'link' || link.target.startsWith(below) || this.#plan.base === null) return lines;
-    const tree = this.#ports.state.tree(this.#plan.base);
-    const cursor = tree && new KnownCursor(tree);
-    if (cursor?.seek(link.target) !== true) return lines;
-    const entry = parseEntry(cursor.lines);
-    return entry.kind === 'link' ? lines : entryLines({ ...entry, path: link.path });
+  /** Records of the base that are linked to from below a path and lie elsewhere, gathered in one go. */
+  #targetsOutside(below: ByteText): Map<ByteText, string> {
+    const wanted = new Set<ByteText>();
+    const found = new Map<ByteText, string>();
+    const { base } = this.#plan;
+    for (const take of ['links', 'targets'] as const) {
+      const tree = base === null ? undefined : this.#ports.state.tree(base);
+      for (const at = tree && new KnownCursor(tree); at?.present === true; at.advance()) {
+        if (take === 'targets') {
+          if (wanted.has(at.path)) found.set(at.path, at.lines);
+          continue;
+        }
+        const target = at.path.startsWith(below) ? targetOutside(at.lines, below) : undefined;
+        if (target !== undefined) wanted.add(target);
+      }
+    }
+    return found;
   }
 
   #gone(path: ByteText): void {
@@ -232,6 +247,7 @@ class Push {
       await this.#walkAll();
       return await this.#commit();
     } finally {
+      this.#queue.close();
       this.#walk.close();
       this.#writer.close();
       this.#delta.close();
@@ -276,7 +292,8 @@ class Push {
     }
     const isKnown = hasRow && known?.lines.startsWith('#link ') === false;
     if (stat.isDirectory()) this.#entries.isSealed(path, true);
-    if (isKnown && known !== undefined && !(this.#plan.rehash && stat.isFile())) {
+    const isReread = stat.isFile() && (this.#plan.rehash || this.#isSealedOtherwise(path, known?.lines));
+    if (isKnown && known !== undefined && !isReread) {
       if (stat.isFile()) this.#keepFile(path, known.lines, stat.size);
       return this.#keep(path, known.lines, row, before, fromBase);
     }
@@ -306,6 +323,14 @@ class Push {
   #rowOf(found: Found): Row {
     const { ino, ctimeMs, mtimeMs } = found.stat;
     return { inode: ino, ctime: ctimeMs > this.#settled ? 0 : ctimeMs, mtime: mtimeMs, size: sizeOf(found) };
+  }
+
+  /** Whether the policy has changed since a file was stored: what is sealed, or to whom. */
+  #isSealedOtherwise(path: ByteText, known: string | undefined): boolean {
+    const { sealer, state } = this.#ports;
+    const wasSealed = known?.includes('\n#sealed ') === true;
+    if (wasSealed !== this.#entries.isSealed(path, false)) return true;
+    return wasSealed && state.sealed(path)?.to !== sealer?.to;
   }
 
   /** Remembers what an unchanged file needs remembered. */
@@ -407,6 +432,22 @@ class Push {
 
 /** A tree of which nothing was written. */
 const NO_TREE: Journal['tree'] = { bytes: 0, records: 0, sha256: createHash('sha256').digest('hex') };
+
+/** What a record links to, if that does not lie below the same path. */
+function targetOutside(lines: string, below: ByteText): ByteText | undefined {
+  if (!lines.startsWith('#link ')) return undefined;
+  const link = parseEntry(lines);
+  return link.kind === 'link' && !link.target.startsWith(below) ? link.target : undefined;
+}
+
+/** Another name of a file becomes a file of its own, unless that one is kept with it: it may be gone from the tree. */
+function apart(lines: string, targets: ReadonlyMap<ByteText, string> | undefined): string {
+  const link = parseEntry(lines);
+  const target = link.kind === 'link' ? targets?.get(link.target) : undefined;
+  if (target === undefined) return lines;
+  const entry = parseEntry(target);
+  return entry.kind === 'link' ? lines : entryLines({ ...entry, path: link.path });
+}
 
 function sizeOf({ stat }: Found): number {
   return stat.isFile() ? stat.size : 0;

@@ -69,6 +69,7 @@ export class TreeQueue {
   /** Batches that are being written, or wait for it. */
   #busy = 0;
   #writing: Promise<void> = Promise.resolve();
+  #closed = false;
   #attributesFault: string | undefined;
   /** Records that the base has not, or otherwise, of those that are written. */
   news = 0;
@@ -100,7 +101,7 @@ export class TreeQueue {
   /** Tells that a path of the base is no more. */
   remove(path: string): void {
     if (this.#batch.isEmpty && this.#busy === 0) {
-      this.#target.delta.lines(removalLine(path));
+      this.#leaveOut(path);
       return;
     }
     this.#batch.push(GONE, path, undefined);
@@ -133,12 +134,18 @@ export class TreeQueue {
     this.#writing.catch(() => undefined);
   }
 
+  /** Writes no more: a run that ends early must not be written after by what getfattr has still to say. */
+  close(): void {
+    this.#closed = true;
+  }
+
   #write(batch: Batch, attributes: Awaited<ReturnType<HostTree['attributes']>>['of']): void {
-    const { tree, delta } = this.#target;
+    const { tree } = this.#target;
+    if (this.#closed) return;
     for (const [at, text] of batch.texts.entries()) {
       const kind = batch.kinds[at];
       if (kind === GONE) {
-        delta.lines(removalLine(text));
+        this.#leaveOut(text);
         continue;
       }
       const entry = batch.entries.get(at);
@@ -146,6 +153,11 @@ export class TreeQueue {
       tree.add(lines, batch.row(at), kind === SAME);
       if (entry === undefined ? kind === NEWS : lines !== text) this.#tell(lines);
     }
+  }
+
+  #leaveOut(path: string): void {
+    this.#target.tree.leaveOut();
+    this.#target.delta.lines(removalLine(path));
   }
 
   #tell(lines: string): void {

@@ -114,24 +114,45 @@ class HostBroker {
       this.#ports.step('inbox taken');
       this.#inbox.clearAside(now - config.keep_refused_days * DAY, MOST_ASIDE);
     }
-    let house = this.#run.keepHouse || this.#ports.houseDue(this.#host.account);
+    const house = this.#run.keepHouse || this.#ports.houseDue(this.#host.account);
     const untold = isThere && !this.#ports.hasStatus(this.#host);
-    const began = this.#ports.seconds();
-    // Each file is given once in a run: what is not dealt with then waits, and does not stand before the others.
-    const queue = isThere && !this.#run.dryRun ? this.#takenInOrder() : [];
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      const files = queue.splice(0, MOST_FILES).flatMap((name) => this.#inbox.open(name) ?? []);
-      if (files.length === 0 && !house && !(untold && round === 0)) break;
-      await this.#ingest(files, house);
-      if (house && !this.#run.dryRun) this.#ports.houseKept(this.#host.account);
-      house = false;
-      if (this.#ports.seconds() - began > LONG_ENOUGH) break;
-    }
+    const lots = isThere && !this.#run.dryRun ? lotsOf(this.#takenInOrder()) : [];
+    const fault = await this.#takeIn(lots, house, untold);
     if (isThere && !this.#run.dryRun) {
       this.#giveUp();
       this.#inbox.keepReserve();
     }
+    if (fault !== undefined) throw fault.thrown;
     return this.events;
+  }
+
+  /** Has lots of files taken in, and the house kept; answers with what an ingest first died of. */
+  async #takeIn(
+    lots: string[][],
+    houseDue: boolean,
+    untold: boolean,
+  ): Promise<{ thrown: unknown } | undefined> {
+    let house = houseDue;
+    let fault: { thrown: unknown } | undefined;
+    const began = this.#ports.seconds();
+    // Each lot is given once in a run: what is not dealt with waits, and does not stand before the others.
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const lot = lots.shift() ?? [];
+      const files = lot.flatMap((name) => this.#inbox.open(name) ?? []);
+      if (files.length === 0 && !house && !(untold && round === 0)) break;
+      try {
+        await this.#ingest(files, house);
+        if (house && !this.#run.dryRun) this.#ports.houseKept(this.#host.account);
+        house = false;
+      } catch (thrown) {
+        fault ??= { thrown };
+        if (files.length === 0) break;
+        // Whatever an ingest dies of keeps no other push out, and no house from being kept.
+        lots.unshift(...alone(lot));
+      }
+      if (this.#ports.seconds() - began > LONG_ENOUGH) break;
+    }
+    return fault;
   }
 
   #takenInOrder(): string[] {
@@ -202,6 +223,23 @@ class HostBroker {
     this.#ports.step('files set aside');
     this.#inbox.explain(event.push, event.reason);
   }
+}
+
+/** Files in their order, as many together as one ingest is given. */
+function lotsOf(names: readonly string[]): string[][] {
+  const lots: string[][] = [];
+  for (let at = 0; at < names.length; at += MOST_FILES) lots.push(names.slice(at, at + MOST_FILES));
+  return lots;
+}
+
+/** The files of a lot by their pushes, each for itself; nothing when it is of one push, which has had its turn. */
+function alone(lot: readonly string[]): string[][] {
+  const pushes = new Map<string, string[]>();
+  for (const name of lot) {
+    const push = name.slice(0, name.indexOf('.'));
+    pushes.set(push, [...(pushes.get(push) ?? []), name]);
+  }
+  return pushes.size > 1 ? [...pushes.values()] : [];
 }
 
 /**

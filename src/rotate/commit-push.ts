@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isAlarmed, VERSION_FORMAT, type VersionRecord, versionName } from '../model/archive/version.ts';
 import { DigestSet } from '../model/manifest/digest-set.ts';
 import { type Entry, EntryFault, objectPath, pathOfLine } from '../model/manifest/entry.ts';
@@ -50,14 +51,17 @@ function storedOf(lines: string | undefined): Stored | undefined {
 /** Counts what changed between two trees, and looks at the content of files that did. Paths come in order. */
 class ChangeCounter {
   readonly #push: IncomingPush;
+  readonly #salt: number;
   readonly #counts = { added: 0, changed: 0, deleted: 0 };
   /** Contents before and now that are to be looked at, out of so many. */
   readonly #samples: { old: string; now: string }[] = [];
   #comparable = 0;
   #lastDeleted: { path: string; file: Stored } | undefined;
 
-  constructor(push: IncomingPush) {
+  /** `salt` is what no host knows when it pushes: it could make contents that are never looked at. */
+  constructor(push: IncomingPush, salt: number) {
     this.#push = push;
+    this.#salt = salt;
   }
 
   /** A path's file before and now; nothing where it is no file or not there. */
@@ -89,11 +93,13 @@ class ChangeCounter {
   #compare(before: Stored, now: Stored): void {
     if (before.sealed || now.sealed || Math.min(before.size, now.size) < SMALLEST_SAMPLE) return;
     const place =
-      this.#comparable < SAMPLES
-        ? this.#comparable
-        : Number.parseInt(now.object.slice(0, 12), 16) % (this.#comparable + 1);
+      this.#comparable < SAMPLES ? this.#comparable : this.#chance(now.object) % (this.#comparable + 1);
     this.#comparable++;
     if (place < SAMPLES) this.#samples[place] = { old: before.object, now: now.object };
+  }
+
+  #chance(object: string): number {
+    return createHash('sha256').update(`${this.#salt} ${object}`).digest().readUInt32BE();
   }
 
   /** Looks at the sample, and answers with all that was counted. */
@@ -131,10 +137,10 @@ export class CommitWatcher implements MergeWatcher {
   readonly #needed = new DigestSet();
   bytes: number;
 
-  constructor(archive: HostArchive, push: IncomingPush, bytesBefore: number) {
+  constructor(archive: HostArchive, push: IncomingPush, bytesBefore: number, salt: number) {
     this.#archive = archive;
     this.#push = push;
-    this.changes = new ChangeCounter(push);
+    this.changes = new ChangeCounter(push, salt);
     this.bytes = bytesBefore;
   }
 
@@ -192,8 +198,9 @@ function changesBetween(
   before: Records,
   now: Records,
   push: IncomingPush,
+  salt: number,
 ): { changes: ChangeCounter; returned: DigestSet } {
-  const changes = new ChangeCounter(push);
+  const changes = new ChangeCounter(push, salt);
   const returned = new DigestSet();
   for (const records of [before, now]) {
     records.skipHeader();
@@ -337,7 +344,7 @@ export function commitPush(
   const newest = versions.at(-1);
   if (commit.packs.length === 0 && base === newest && commit.manifest.sha256 === commit.base)
     return { kind: 'seen' };
-  const watcher = new CommitWatcher(archive, push, base?.record?.bytes ?? 0);
+  const watcher = new CommitWatcher(archive, push, base?.record?.bytes ?? 0, at);
   const manifest = capped(push.beginManifest(), limits.entries * BYTES_AN_ENTRY);
   const { counts, sha256, bytes } = merged(archive, base, push, manifest, watcher);
   if (sha256 !== commit.manifest.sha256 || bytes !== commit.manifest.bytes)
@@ -357,7 +364,7 @@ export function commitPush(
   const { changes, returned } =
     newest === undefined || newest === base
       ? watcher
-      : changesBetween(new Records(archive.manifest(newest)), new Records(manifest.read()), push);
+      : changesBetween(new Records(archive.manifest(newest)), new Records(manifest.read()), push, at);
   const pushCounts = {
     files: counts.files,
     before: newest?.record?.counts.files ?? 0,

@@ -343,7 +343,7 @@ function commitImport(
   { at, limits }: ImportJob,
   warnings: VersionRecord['warnings'],
 ): VersionRecord {
-  const watcher = new CommitWatcher(archive, push, before?.record?.bytes ?? 0);
+  const watcher = new CommitWatcher(archive, push, before?.record?.bytes ?? 0, at);
   const manifest = push.beginManifest();
   const { counts, sha256, bytes } = merged(archive, before, push, manifest, watcher);
   if (counts.entries > limits.entries)

@@ -1,3 +1,4 @@
+import { ArchiveFault } from '../model/archive/archive-reader.ts';
 import { isAlarmed } from '../model/archive/version.ts';
 import type { HeldVersion, HostArchive, IngestEvent, PoolPort } from './ports.ts';
 import type { RetentionPolicy } from './retention/known-version.ts';
@@ -180,8 +181,15 @@ export function keepHouse(
     step('push given up');
   }
   if (archive.unfinished().length === 0) {
-    prune(archive, rules, tell, step);
-    sweep(archive, rules, tell, step);
+    try {
+      prune(archive, rules, tell, step);
+      sweep(archive, rules, tell, step);
+    } catch (thrown) {
+      // A damaged manifest may name any object: until somebody has looked, nothing goes, and all else goes on.
+      if (!(thrown instanceof ArchiveFault)) throw thrown;
+      archive.closeManifests();
+      tell({ kind: 'note', text: `nothing is removed: ${thrown.message}; see brinicle verify` });
+    }
   }
   if (rules.dryRun) return;
   for (const version of archive.versions().slice(0, -1)) {

@@ -119,8 +119,10 @@ export interface HostArchive {
   ): { objects: number; bytes: number };
   /** Moves into the pool what a push brought of a tree that is a version already, and that the pool had lost. */
   heal(push: IncomingPush, step: (name: string) => void): { objects: number; bytes: number };
-  /** Objects that came back into a tree after they had left it. */
+  /** Objects that came back into a tree after they had left it, or may do so. */
   returned(): DigestSet;
+  /** Adds to them, durably. */
+  noteReturned(objects: DigestSet): void;
   /** Removes a version, its manifest first, then these objects. Answers with their number and bytes. */
   remove(version: HeldVersion, objects: Iterable<string>): { objects: number; bytes: number };
   /** Removes every object of the pool that is not named, and what lies among the versions and is none. */

@@ -27,6 +27,8 @@ export interface PoolFindings {
   gaveUp: boolean;
   /** Objects that versions name and that are not in the pool. */
   missing: number;
+  /** All that is damaged or missing. */
+  lost: DigestSet;
   hurt: HurtPath[];
   /** Paths, counted once for each version, that `hurt` has no room for. */
   more: number;
@@ -110,6 +112,7 @@ class PoolCheck {
     damaged: [],
     gaveUp: false,
     missing: 0,
+    lost: new DigestSet(),
     hurt: [],
     more: 0,
     newestHurt: false,
@@ -134,6 +137,7 @@ class PoolCheck {
       }
       findings.damaged.push({ object, why: look.why });
       this.#damaged.add(object);
+      findings.lost.add(object);
       findings.gaveUp ||= findings.damaged.length >= MOST_DAMAGED;
     }
   }
@@ -196,6 +200,7 @@ class PoolCheck {
       isHurt = true;
       const isDamaged = this.#damaged.has(object);
       if (!isDamaged) this.#missing.add(object);
+      this.findings.lost.add(object);
       this.#hurt.add(records.path, object, isDamaged ? 'damaged' : 'missing', version.name);
     }
     const { manifests } = this.findings;
@@ -240,6 +245,8 @@ export interface PoolRepair {
  */
 export function repairPool(archive: HostArchive, pool: PoolPort, findings: PoolFindings): PoolRepair {
   const repair: PoolRepair = { setAside: 0, rightAgain: [] };
+  // They may come again with versions that lie far from those which name them now: a sweep must look everywhere then.
+  archive.noteReturned(findings.lost);
   for (const { object } of findings.damaged) {
     const look = pool.look(object, () => undefined);
     if (look.kind === 'right') repair.rightAgain.push(object);

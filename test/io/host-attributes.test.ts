@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { hostAttributes, readAttributes } from '../../src/io/host-attributes.ts';
 
@@ -34,6 +34,26 @@ test('a file with too many is without them, and no other file is', async () => {
   expect([...of.keys()]).toEqual(['./a', './b', './c', './e']);
   expect(of.get('./e')).toEqual([{ name: 'user.note', value: 'eA==' }]);
   expect(fault).toBe('those of /d are more than 500 bytes');
+});
+
+test('nobody gets what another file has by a symlink in the place of a folder', async () => {
+  const note = (file: string, value: string): void => {
+    mkdirSync(join(folder, dirname(file)), { recursive: true });
+    writeFileSync(join(folder, file), '');
+    execFileSync('setfattr', ['-n', 'user.note', '-v', value, join(folder, file)]);
+  };
+  note('own/deep/file', 'own');
+  note('other/file', 'other');
+  mkdirSync(join(folder, 'user'));
+  symlinkSync('../other', join(folder, 'user/deep'));
+  const read = async (): Promise<Map<string, string>> => {
+    const { of } = await hostAttributes(['./own/deep/file', './user/deep/file', './own'], folder);
+    return new Map([...of].map(([path, [first]]) => [path, first?.value ?? '']));
+  };
+  expect(await read()).toEqual(new Map([['./own/deep/file', 'b3du']]));
+  // And of a folder that its owner could replace, what is really there.
+  chownSync(join(folder, 'own'), 4711, 4711);
+  expect(await read()).toEqual(new Map([['./own/deep/file', 'b3du']]));
 });
 
 test('names and values come out of what getfattr prints as they are', () => {

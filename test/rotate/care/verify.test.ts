@@ -91,6 +91,14 @@ describe('an archive that is as it was', () => {
     expect(found).toEqual([`/etc/four ${names[0]} ${names[1]}`]);
   });
 
+  test('what is lost is noted, so that no later removal takes what came again far from the versions that name it', async () => {
+    damage('two');
+    rmSync(object('three'));
+    expect((await made.run('verify')).code).toBe(1);
+    const noted = new DiskHostArchive(made.archive, ACCOUNT).returned();
+    expect(CONTENTS.map((content) => noted.has(hashOf(content)))).toEqual([false, true, true, false]);
+  });
+
   test('by cron it is one line in the log, and nothing that cron would mail', async () => {
     const { code, out, err } = await made.run('verify', '--cron', '--share', '100');
     expect({ code, out, err }).toEqual({ code: 0, out: '', err: '' });
