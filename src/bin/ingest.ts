@@ -28,7 +28,7 @@ export function ingest(): void {
   const folder = `${order.archive}/${order.account}`;
   const lock = takeLock(`${folder}/.lock`, 'exclusive', PATIENCE);
   if (lock === undefined) throw new Error('another program works on the archive of this host');
-  const archive = new DiskHostArchive(order.archive, order.account);
+  const archive = new DiskHostArchive(order.archive, order.account, order.dryRun ? 'look' : 'work');
   const files = order.files.map(
     ({ name, bytes }, index): OpenPack => ({
       name,

@@ -136,12 +136,16 @@ async function sealerOf(config: SnapConfig): Promise<Sealer | undefined> {
   return openPgpSealer(config.seal.recipients);
 }
 
-async function portsOf(config: SnapConfig, options: Options): Promise<SessionPorts & { end(): void }> {
+async function portsOf(
+  config: SnapConfig,
+  options: Options,
+  state: DiskPushState,
+): Promise<SessionPorts & { end(): void }> {
   const shown = showProgress(options);
   const pace = config.bandwidth === null ? undefined : new Pace(config.bandwidth, systemClock);
   return {
     tree: diskTree,
-    state: new DiskPushState(options.state, systemClock.randomHex),
+    state,
     clock: systemClock,
     sealer: await sealerOf(config),
     sending: (bytes) => pace?.sending(bytes),
@@ -166,8 +170,8 @@ async function portsOf(config: SnapConfig, options: Options): Promise<SessionPor
 async function dryRun(config: SnapConfig, options: Options): Promise<number> {
   const scratch = mkdtempSync(join(tmpdir(), 'brinicle-snap-'));
   try {
-    const ports = await portsOf(config, options);
     const state = new DiskPushState(options.state, systemClock.randomHex, scratch);
+    const ports = await portsOf(config, options, state);
     const { last } = state.load();
     const { full, ...wish } = wishOf(config, options);
     const base = full || last === null || state.tree(last.manifest) === undefined ? null : last.manifest;
@@ -217,7 +221,8 @@ async function push(config: SnapConfig, options: Options): Promise<number> {
 
 async function pushAndTell(config: SnapConfig, options: Options): Promise<number> {
   const began = systemClock.now();
-  const ports = await portsOf(config, options);
+  const state = new DiskPushState(options.state, systemClock.randomHex);
+  const ports = await portsOf(config, options, state);
   try {
     const result = await pushWithRetries(wishOf(config, options), config.retries, ports);
     ports.end();

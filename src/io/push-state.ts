@@ -368,6 +368,7 @@ export class DiskPushState implements PushState {
     this.#folder = folder;
     this.#scratch = scratch;
     this.#randomHex = randomHex;
+    if (scratch !== folder) return;
     mkdirSync(join(folder, 'trees'), { recursive: true, mode: 0o700 });
     mkdirSync(join(folder, 'blocks'), { recursive: true, mode: 0o700 });
   }

@@ -1,4 +1,4 @@
-import { readStatus, type Status } from '../model/status.ts';
+import { MAX_STATUS, readStatus, type Status } from '../model/status.ts';
 import { chooseBase, rememberAccepted, rememberSent } from './choose-base.ts';
 import { LazyBox } from './lazy-box.ts';
 import {
@@ -20,9 +20,6 @@ export interface SessionPorts extends Omit<PushPorts, 'box' | 'committing'> {
   /** Tells a person what goes on. */
   say(text: string): void;
 }
-
-/** Most bytes of a status file that is read. */
-const MOST_STATUS = 16 * 1024;
 
 /** Seconds after which a push that died is not gone on with: after two days the server removes a pack without its final name. */
 const OLD_JOURNAL = 36 * 3600;
@@ -60,7 +57,7 @@ async function settle(
   ports: SessionPorts,
 ): Promise<{ plan: PushPlan; remembered: Remembered; held: Status | undefined }> {
   const { state, clock } = ports;
-  const status = statusOf(await box.readStatus(MOST_STATUS));
+  const status = statusOf(await box.readStatus(MAX_STATUS));
   if (status?.held != null)
     throw new DropBoxFault(
       `the backup server takes no pushes of this host: ${status.held}`,

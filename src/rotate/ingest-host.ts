@@ -1,6 +1,6 @@
 import { versionName } from '../model/archive/version.ts';
 import { type Commit, readCommit } from '../model/pack/commit.ts';
-import { readInboxName } from '../model/pack/names.ts';
+import { MAX_COMMIT, readInboxName } from '../model/pack/names.ts';
 import { PackFault } from '../model/pack/read-pack.ts';
 import { printable } from '../model/problem.ts';
 import type { ArchiveLimits } from '../model/rotate-config.ts';
@@ -203,7 +203,7 @@ class HostIngest {
   }
 
   #readCommit(file: OpenPack, push: string): Commit {
-    const read = readCommit(contentOf(file, MOST_COMMIT));
+    const read = readCommit(contentOf(file, MAX_COMMIT));
     if ('fault' in read) throw new PushRefused(`its commit is not one: ${read.fault}`);
     if (read.commit.push !== push) throw new PushRefused('its commit is of another push');
     return read.commit;
@@ -233,8 +233,6 @@ class HostIngest {
     this.#free(arrived);
   }
 }
-
-const MOST_COMMIT = 16 * 2 ** 20;
 
 /** What the host's status is to say. */
 export function reportedState(archive: HostArchive, limits: ArchiveLimits): ReportedState {
