@@ -189,9 +189,15 @@ export class ContentStore {
     fromBase: boolean,
   ): Promise<{ object: string; size: number }> {
     const held = known === undefined ? undefined : objectOf(known);
+    if (held !== undefined && !fromBase) {
+      // An earlier run of this push sent it, and its times were too new to be trusted.
+      const read = await this.#hashOnly(file);
+      if (read.object === held && read.size > this.#plan.blocksAbove) this.largeObjects.add(held);
+      if (read.object === held) return read;
+    }
     if (held === undefined && this.#contents()?.hasSize(found.stat.size) === true) {
-      const object = await this.#hashOnly(file);
-      if (this.#index?.has(object) === true) return { object, size: found.stat.size };
+      const read = await this.#hashOnly(file);
+      if (this.#index?.has(read.object) === true) return read;
     }
     const big = this.#beginBig(found, fromBase ? held : undefined);
     this.#openDigests = big.digests;
@@ -287,14 +293,15 @@ export class ContentStore {
     return isIt ? open : undefined;
   }
 
-  async #hashOnly(file: OpenFile): Promise<string> {
+  /** What a file holds, of which nothing is sent. */
+  async #hashOnly(file: OpenFile): Promise<{ object: string; size: number }> {
     const whole = createHash('sha256');
     const piece = this.#scratch.subarray(0, MAX_DATA);
     for (let at = 0; ; ) {
       const got = file.read(piece, at);
       whole.update(piece.subarray(0, got));
       at += got;
-      if (got < piece.length) return whole.digest('hex');
+      if (got < piece.length) return { object: whole.digest('hex'), size: at };
       await this.#ports.clock.breathe();
     }
   }
@@ -306,7 +313,7 @@ export class ContentStore {
   ): Promise<{ object: string; size: number }> {
     const { sealer, state } = this.#ports;
     if (sealer === undefined) throw new Error('a file was to be sealed without a recipient');
-    const content = await this.#hashOnly(file);
+    const { object: content } = await this.#hashOnly(file);
     const before = state.sealed(found.path);
     if (
       before?.content === content &&
