@@ -10,8 +10,8 @@ export interface EntryPorts {
   tree: Pick<HostTree, 'userName' | 'groupName'>;
   walk: Walk;
   contents: ContentStore;
-  /** Which files are sealed. */
-  sealed: PathMatcher;
+  /** Which files are sealed; nothing where there is nobody to seal to. */
+  sealed: PathMatcher | undefined;
   warn(path: ByteText, what: string): void;
 }
 
@@ -69,9 +69,11 @@ export class EntryTaker {
 
   /** Whether a path is sealed, by itself or by a folder above it. Folders must be asked for on the way down. */
   isSealed(path: ByteText, folder: boolean): boolean {
+    const { sealed } = this.#ports;
+    if (sealed === undefined) return false;
     const above = this.#sealedFolder;
     if (above !== undefined && path.startsWith(above)) return true;
-    const matches = this.#ports.sealed(path.slice(1), folder);
+    const matches = sealed(path.slice(1), folder);
     if (folder && matches) this.#sealedFolder = `${path}/`;
     return matches;
   }

@@ -165,7 +165,7 @@ class Push {
       tree,
       walk: this.#walk,
       contents: this.#contents,
-      sealed: pathMatcher(ports.sealer === undefined ? [] : plan.seal),
+      sealed: ports.sealer === undefined ? undefined : pathMatcher(plan.seal),
       warn: (path, what) => this.#warn(path, what),
     });
   }
@@ -292,8 +292,7 @@ class Push {
     }
     const isKnown = hasRow && known?.lines.startsWith('#link ') === false;
     if (stat.isDirectory()) this.#entries.isSealed(path, true);
-    const isReread = stat.isFile() && (this.#plan.rehash || this.#isSealedOtherwise(path, known?.lines));
-    if (isKnown && known !== undefined && !isReread) {
+    if (isKnown && known !== undefined && !this.#isReread(found, known.lines)) {
       if (stat.isFile()) this.#keepFile(path, known.lines, stat.size);
       return this.#keep(path, known.lines, row, before, fromBase);
     }
@@ -325,11 +324,12 @@ class Push {
     return { inode: ino, ctime: ctimeMs > this.#settled ? 0 : ctimeMs, mtime: mtimeMs, size: sizeOf(found) };
   }
 
-  /** Whether the policy has changed since a file was stored: what is sealed, or to whom. */
-  #isSealedOtherwise(path: ByteText, known: string | undefined): boolean {
+  /** Whether a file is read though it has not changed: by order, or because the policy seals it otherwise now. */
+  #isReread({ path, stat }: Found, known: string): boolean {
+    if (!stat.isFile()) return false;
     const { sealer, state } = this.#ports;
-    const wasSealed = known?.includes('\n#sealed ') === true;
-    if (wasSealed !== this.#entries.isSealed(path, false)) return true;
+    const wasSealed = known.includes('\n#sealed ');
+    if (this.#plan.rehash || wasSealed !== this.#entries.isSealed(path, false)) return true;
     return wasSealed && state.sealed(path)?.to !== sealer?.to;
   }
 
