@@ -216,8 +216,7 @@ export function archiveFolder(folder: string): ArchiveReader {
         .sort(),
     versions: (account) => {
       const own = below(account);
-      if (!lstatSync(own, { throwIfNoEntry: false })?.isDirectory())
-        throw new ArchiveFault(`${printable(own)} is no folder`);
+      if (!exists(own)) throw new ArchiveFault(`${printable(own)} is no folder`);
       return versionsIn(below(account, 'versions'));
     },
     lastSeen: (account) => lastSeen(join(below(account), 'seen')),

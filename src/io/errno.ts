@@ -5,6 +5,13 @@ export function isErrno(thrown: unknown): thrown is NodeJS.ErrnoException {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string';
 }
 
+/** True when nothing of the kind is there any more: it went, or a link or another kind of file took its place. */
+export function isGone(thrown: unknown): boolean {
+  return (
+    isErrno(thrown) && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR' || thrown.code === 'ELOOP')
+  );
+}
+
 /** True when a disk quota is reached, which Node has no name for: it says UNKNOWN. */
 function isOverQuota(thrown: NodeJS.ErrnoException): boolean {
   return thrown.errno === -constants.errno.EDQUOT;

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import type { Attribute, ByteText } from '../model/manifest/entry.ts';
 import { shownPath } from '../model/manifest/shown-name.ts';
 import type { AttributesRead } from '../push/ports.ts';
-import { isErrno } from './errno.ts';
+import { faultText, isGone } from './errno.ts';
 
 const GETFATTR = ['-0', '-r', 'getfattr', '-h', '-d', '-m', '-', '-e', 'base64', '--absolute-names', '--'];
 
@@ -100,16 +100,22 @@ export async function hostAttributes(
 ): Promise<AttributesRead> {
   const read = await attributesByPath(paths, root, most);
   const of = new Map(read.of);
+  let { fault } = read;
   for (const [folder, names] of byFolder(read.of.keys())) {
     const confirmed = await confirm(folder, names, root, most);
     if (confirmed === 'safe') continue;
+    fault ??= confirmed.fault;
     for (const name of names) {
-      const own = confirmed.get(`./${name}`);
+      const own = confirmed.of.get(`./${name}`);
       if (own === undefined) of.delete(`${folder}/${name}`);
       else of.set(`${folder}/${name}`, own);
     }
   }
-  return { ...read, of };
+  return withFault(of, fault);
+}
+
+function withFault(of: AttributesRead['of'], fault: string | undefined): AttributesRead {
+  return fault === undefined ? { of } : { of, fault };
 }
 
 /** Paths by the folders that they lie in, and their names there. */
@@ -119,7 +125,9 @@ function byFolder(paths: Iterable<ByteText>): Map<ByteText, ByteText[]> {
     const slash = path.lastIndexOf('/');
     if (slash < 0) continue;
     const folder = path.slice(0, slash);
-    folders.set(folder, [...(folders.get(folder) ?? []), path.slice(slash + 1)]);
+    const names = folders.get(folder);
+    if (names === undefined) folders.set(folder, [path.slice(slash + 1)]);
+    else names.push(path.slice(slash + 1));
   }
   return folders;
 }
@@ -134,13 +142,18 @@ async function confirm(
   names: readonly ByteText[],
   root: string,
   most: number,
-): Promise<'safe' | ReadonlyMap<ByteText, readonly Attribute[]>> {
-  const opened = openFolder(folder, root);
-  if (opened === undefined) return new Map();
+): Promise<'safe' | AttributesRead> {
+  let opened: ReturnType<typeof openFolder>;
+  try {
+    opened = openFolder(folder, root);
+  } catch (thrown) {
+    const fault = isGone(thrown) ? undefined : `of files in ${shownPath(folder)}: ${faultText(thrown)}`;
+    return withFault(new Map(), fault);
+  }
   try {
     if (opened.safe) return 'safe';
     const within = names.map((name) => `./${name}`);
-    return (await attributesByPath(within, `/proc/self/fd/${opened.descriptor}`, most)).of;
+    return await attributesByPath(within, `/proc/self/fd/${opened.descriptor}`, most);
   } finally {
     closeSync(opened.descriptor);
   }
@@ -148,18 +161,14 @@ async function confirm(
 
 const FOLDER_FLAGS = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
-/** Opens a folder without following a link; `safe` when only root can replace it, or one above it. */
-function openFolder(folder: ByteText, root: string): { descriptor: number; safe: boolean } | undefined {
+/** Opens a folder without following a link; `safe` when only root can replace it, or one above it. Throws what open does. */
+function openFolder(folder: ByteText, root: string): { descriptor: number; safe: boolean } {
   let descriptor = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY);
   let safe = isRootsAlone(descriptor);
   for (const part of folder.split('/').slice(1)) {
     const above = descriptor;
     try {
       descriptor = openSync(Buffer.from(`/proc/self/fd/${above}/${part}`, 'latin1'), FOLDER_FLAGS);
-    } catch (thrown) {
-      if (!isErrno(thrown)) throw thrown;
-      // It went, or is a link now.
-      return undefined;
     } finally {
       closeSync(above);
     }
@@ -187,6 +196,5 @@ async function attributesByPath(
   const half = paths.length >> 1;
   const first = await attributesByPath(paths.slice(0, half), root, most);
   const second = await attributesByPath(paths.slice(half), root, most);
-  const fault = first.fault ?? second.fault;
-  return { of: new Map([...first.of, ...second.of]), ...(fault === undefined ? {} : { fault }) };
+  return withFault(new Map([...first.of, ...second.of]), first.fault ?? second.fault);
 }

@@ -11,7 +11,7 @@ import {
 import type { ByteText, Moment } from '../model/manifest/entry.ts';
 import { type PathMatcher, pathMatcher } from '../model/path-patterns.ts';
 import type { FileStatus, Found, OpenFile, Walk, WalkScope, WalkTroubles } from '../push/ports.ts';
-import { faultText, isErrno } from './errno.ts';
+import { faultText, isErrno, isGone } from './errno.ts';
 import { hostAttributes } from './host-attributes.ts';
 import { hostNames } from './host-names.ts';
 
@@ -80,9 +80,6 @@ function openQuietly(name: string | Buffer, flags: number): number {
 }
 
 const LEAVE_GONE = { throwIfNoEntry: false } as const;
-
-const isGone = (thrown: unknown): boolean =>
-  isErrno(thrown) && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR' || thrown.code === 'ELOOP');
 
 /**
  * The walk stands in the folder it reads (`chdir` by an open descriptor), and all names are looked up there: a folder

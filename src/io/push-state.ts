@@ -25,6 +25,7 @@ import {
   type Journal,
   type KnownTree,
   type PushState,
+  putRow,
   type Remembered,
   ROW,
   type Row,
@@ -307,11 +308,9 @@ class DiskTreeWriter implements TreeWriter {
     if (this.#manifest === undefined) this.#write();
   }
 
-  #addRow({ inode, ctime, mtime, size }: Row): void {
-    this.#rows[this.#filled++] = inode;
-    this.#rows[this.#filled++] = ctime;
-    this.#rows[this.#filled++] = mtime;
-    this.#rows[this.#filled++] = size;
+  #addRow(row: Row): void {
+    putRow(this.#rows, this.#filled, row);
+    this.#filled += ROW;
     if (this.#filled === this.#rows.length) this.#flushRows();
   }
 

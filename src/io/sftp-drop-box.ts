@@ -317,8 +317,8 @@ class SftpDropBox implements DropBox {
     ask: (done: (thrown: Error | null | undefined, answer: T) => void) => void,
   ): Promise<T> {
     return this.orLost(
-      new Promise<T>((resolve, reject) => {
-        ask((thrown, answer) => (thrown ? reject(answerFault(thrown, doing)) : resolve(answer)));
+      answerOf(ask).catch((thrown: Error) => {
+        throw answerFault(thrown, doing);
       }),
     );
   }

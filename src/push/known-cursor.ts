@@ -1,6 +1,6 @@
 import { Records } from '../model/manifest/records.ts';
 import { comparePaths } from '../model/manifest/spelling.ts';
-import { type KnownTree, ROW, type Row } from './ports.ts';
+import { type KnownTree, ROW, type Row, rowAt } from './ports.ts';
 
 /** Goes through a tree that is known from an earlier run, record and row side by side. */
 export class KnownCursor {
@@ -42,8 +42,7 @@ export class KnownCursor {
 
   /** What the file's status was; a row that is missing is trusted by nobody. */
   get row(): Row {
-    const [inode = 0, ctime = 0, mtime = 0, size = 0] = this.#rows?.subarray(this.#at, this.#at + ROW) ?? [];
-    return { inode, ctime, mtime, size };
+    return rowAt(this.#rows, this.#at);
   }
 
   /** Whether the record's row is this one. */

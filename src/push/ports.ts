@@ -147,6 +147,20 @@ export interface KnownTree {
 /** Numbers in a row: inode, ctime and mtime in milliseconds, size. A ctime of 0 is trusted by no run. */
 export const ROW = 4;
 
+/** The row at a place of an array of rows; zeros, which no run trusts, where the array has none. */
+export function rowAt(rows: Float64Array | undefined, at: number): Row {
+  const [inode = 0, ctime = 0, mtime = 0, size = 0] = rows?.subarray(at, at + ROW) ?? [];
+  return { inode, ctime, mtime, size };
+}
+
+/** Writes a row at a place of an array of rows. */
+export function putRow(rows: Float64Array, at: number, { inode, ctime, mtime, size }: Row): void {
+  rows[at] = inode;
+  rows[at + 1] = ctime;
+  rows[at + 2] = mtime;
+  rows[at + 3] = size;
+}
+
 /** Writes the tree of a run. As long as it is the base's, nothing is written. */
 export interface TreeWriter {
   /** Adds a record and its row. `same` when the base has both at this very place. */

@@ -210,9 +210,10 @@ class Push {
     let targets: ReadonlyMap<ByteText, string> | undefined;
     while (base.present && (base.path === path || base.path.startsWith(below))) {
       const { lines } = base;
-      const isOutside = targetOutside(lines, below) !== undefined;
-      if (isOutside) targets ??= this.#targetsOutside(below);
-      const kept = isOutside ? apart(lines, targets) : lines;
+      const target = targetOutside(lines, below);
+      if (target !== undefined) targets ??= this.#targetsOutside(below);
+      const record = target === undefined ? undefined : targets?.get(target);
+      const kept = record === undefined ? lines : apart(lines, base.path, record);
       void this.#queue.keep(kept, { ...base.row, ctime: 0 }, lines, false);
       base.advance();
     }
@@ -221,20 +222,20 @@ class Push {
   /** Records of the base that are linked to from below a path and lie elsewhere, gathered in one go. */
   #targetsOutside(below: ByteText): Map<ByteText, string> {
     const wanted = new Set<ByteText>();
-    const found = new Map<ByteText, string>();
-    const { base } = this.#plan;
-    for (const take of ['links', 'targets'] as const) {
-      const tree = base === null ? undefined : this.#ports.state.tree(base);
-      for (const at = tree && new KnownCursor(tree); at?.present === true; at.advance()) {
-        if (take === 'targets') {
-          if (wanted.has(at.path)) found.set(at.path, at.lines);
-          continue;
-        }
-        const target = at.path.startsWith(below) ? targetOutside(at.lines, below) : undefined;
-        if (target !== undefined) wanted.add(target);
-      }
+    for (const { path, lines } of this.#baseAnew()) {
+      const target = path.startsWith(below) ? targetOutside(lines, below) : undefined;
+      if (target !== undefined) wanted.add(target);
     }
+    const found = new Map<ByteText, string>();
+    for (const { path, lines } of this.#baseAnew()) if (wanted.has(path)) found.set(path, lines);
     return found;
+  }
+
+  /** Goes through all of the base, beside the walk. */
+  *#baseAnew(): Generator<KnownCursor> {
+    const { base } = this.#plan;
+    const tree = base === null ? undefined : this.#ports.state.tree(base);
+    for (const at = tree && new KnownCursor(tree); at?.present === true; at.advance()) yield at;
   }
 
   #gone(path: ByteText): void {
@@ -441,12 +442,9 @@ function targetOutside(lines: string, below: ByteText): ByteText | undefined {
 }
 
 /** Another name of a file becomes a file of its own, unless that one is kept with it: it may be gone from the tree. */
-function apart(lines: string, targets: ReadonlyMap<ByteText, string> | undefined): string {
-  const link = parseEntry(lines);
-  const target = link.kind === 'link' ? targets?.get(link.target) : undefined;
-  if (target === undefined) return lines;
+function apart(lines: string, path: ByteText, target: string): string {
   const entry = parseEntry(target);
-  return entry.kind === 'link' ? lines : entryLines({ ...entry, path: link.path });
+  return entry.kind === 'link' ? lines : entryLines({ ...entry, path });
 }
 
 function sizeOf({ stat }: Found): number {

@@ -1,7 +1,7 @@
 import { type Entry, entryLines } from '../model/manifest/entry.ts';
 import { fittingAttributes } from '../model/manifest/fitting-attributes.ts';
 import { removalLine } from '../model/manifest/merge.ts';
-import { type HostTree, ROW, type Row, type TreeWriter } from './ports.ts';
+import { type HostTree, putRow, ROW, type Row, rowAt, type TreeWriter } from './ports.ts';
 
 /** Records whose attributes are asked for at once: one run of getfattr. */
 const ASKED = 4096;
@@ -28,18 +28,8 @@ class Batch {
   push(kind: number, text: string, row: Row | undefined): number {
     const at = this.texts.push(text) - 1;
     this.kinds[at] = kind;
-    if (row !== undefined) {
-      this.rows[at * ROW] = row.inode;
-      this.rows[at * ROW + 1] = row.ctime;
-      this.rows[at * ROW + 2] = row.mtime;
-      this.rows[at * ROW + 3] = row.size;
-    }
+    if (row !== undefined) putRow(this.rows, at * ROW, row);
     return at;
-  }
-
-  row(at: number): Row {
-    const [inode = 0, ctime = 0, mtime = 0, size = 0] = this.rows.subarray(at * ROW, at * ROW + ROW);
-    return { inode, ctime, mtime, size };
   }
 }
 
@@ -150,7 +140,7 @@ export class TreeQueue {
       }
       const entry = batch.entries.get(at);
       const lines = entry === undefined ? text : this.#linesOf(entry, attributes);
-      tree.add(lines, batch.row(at), kind === SAME);
+      tree.add(lines, rowAt(batch.rows, at * ROW), kind === SAME);
       if (entry === undefined ? kind === NEWS : lines !== text) this.#tell(lines);
     }
   }

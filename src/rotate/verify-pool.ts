@@ -103,7 +103,6 @@ class PoolCheck {
   /** What is in the pool and was not found damaged; 16 to 32 bytes an object. */
   readonly #right = new DigestSet();
   readonly #damaged = new DigestSet();
-  readonly #missing = new DigestSet();
   #hurt: HurtPaths;
   readonly findings: PoolFindings = {
     objects: 0,
@@ -159,11 +158,11 @@ class PoolCheck {
       (version) =>
         version === newest || version.record === undefined || share(version.record.manifest.sha256),
     );
-    const isHurt = (): boolean => this.#missing.size > 0 || this.findings.damaged.length > 0;
+    const isHurt = (): boolean => this.findings.lost.size > 0;
     if (!isHurt()) this.#compareThese(some, newest, faultOf);
     // What is hurt is told with all versions that it hurts.
     if (isHurt()) this.#compareThese(versions, newest, faultOf);
-    this.findings.missing = this.#missing.size;
+    this.findings.missing = this.findings.lost.size - this.#damaged.size;
     this.findings.hurt = this.#hurt.all;
     this.findings.more = this.#hurt.more;
   }
@@ -199,7 +198,6 @@ class PoolCheck {
       }
       isHurt = true;
       const isDamaged = this.#damaged.has(object);
-      if (!isDamaged) this.#missing.add(object);
       this.findings.lost.add(object);
       this.#hurt.add(records.path, object, isDamaged ? 'damaged' : 'missing', version.name);
     }

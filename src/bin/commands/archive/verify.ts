@@ -253,7 +253,7 @@ function percentOf(share: string | undefined): number | undefined {
 
 /** What a check says on its way and at its end. */
 interface VerifyReport {
-  add(check: HostCheck): void;
+  add(check: HostCheck, problems: readonly Problem[]): void;
   end(): void;
 }
 
@@ -268,13 +268,13 @@ function reportFor(options: VerifyOptions, { terminal }: ArchiveContext): Verify
   if (options.cron !== true) return { add: (check) => write(terminal.out, check), end: () => undefined };
   const sum = { hosts: 0, hashed: 0, objects: 0, bytes: 0, seconds: 0, damaged: 0, missing: 0 };
   return {
-    add: (check) => {
+    add: (check, problems) => {
       const { findings, seconds } = check;
       sum.hosts++;
       for (const key of ['hashed', 'objects', 'bytes', 'missing'] as const) sum[key] += findings[key];
       sum.damaged += findings.damaged.length;
       sum.seconds += seconds;
-      if (checkProblems(check).length > 0) write(terminal.err, check);
+      if (problems.length > 0) write(terminal.err, check);
     },
     end: () => terminal.out(`hosts: ${count(sum.hosts)}, ${resultText(sum)}\n`),
   };
@@ -320,8 +320,9 @@ export async function verifyCommand(
     for (const host of hosts) {
       try {
         const check = checkHost(host, { percent, has: dailyShare(percent, now) }, context);
-        problems.push(...checkProblems(check));
-        report.add(check);
+        const found = checkProblems(check);
+        problems.push(...found);
+        report.add(check, found);
       } catch (thrown) {
         // What is wrong with one host's folder must not keep the others from being looked at.
         problems.push({ ...problemOf(careFault(thrown)), host: host.shown });
