@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { RotateConfig } from '../../src/model/rotate-config.ts';
 import { type BrokerPorts, rotateHosts } from '../../src/rotate/broker.ts';
+import { rotateConfig } from './rotate-config.ts';
 
 const [poison, good] = ['1', '2'].map((digit) => `${digit.repeat(32)}.commit`) as [string, string];
 
@@ -56,21 +56,13 @@ class PoisonedHost {
 
   /** Runs rotate so many days later; answers with why the host could not be dealt with. */
   async rotate(days: number): Promise<string | undefined> {
-    const config: RotateConfig = {
-      format: 1,
-      archive: '/archive',
-      jails: '/jails',
-      hosts: '/hosts.json',
-      user: 'brinicle',
-      limits: { bytes: 1, objects: 1, entries: 1 },
-      versions_a_day: 24,
-      retention: { all_days: 7, daily_days: 35, weekly_weeks: 26, monthly_months: 24 },
-      wait_for_ice: false,
-      stale_days: 14,
-      keep_refused_days: 7,
-      abandon_days: 7,
+    const run = {
+      config: rotateConfig(),
+      now: 300 + days * DAY,
+      noPrune: null,
+      dryRun: false,
+      keepHouse: false,
     };
-    const run = { config, now: 300 + days * DAY, noPrune: null, dryRun: false, keepHouse: false };
     const host = { account: 'bk-web1', minion: 'web1', uid: 32000, shut_out: false };
     let fault: string | undefined;
     await rotateHosts([host], run, this.#ports, 1, (outcome) => {

@@ -6,6 +6,7 @@ import type { RotateConfig } from '../../../src/model/rotate-config.ts';
 import { manifestText, putObject, putVersion, recordOf } from '../../restore/build-archive.ts';
 import { NOON, type RanArchive, runOnArchive } from '../../restore/run-archive.ts';
 import { folder } from '../../restore/sample-entries.ts';
+import { rotateConfig } from '../rotate-config.ts';
 
 export const DAY = 86_400;
 
@@ -27,22 +28,12 @@ export class CareArchive {
 
   constructor(change: Partial<RotateConfig> = {}) {
     mkdirSync(this.archive);
-    const limits = { bytes: 2 ** 40, objects: 1e6, entries: 1e6 };
-    const config: RotateConfig = {
-      format: 1,
+    const config = rotateConfig({
       archive: this.archive,
       jails: join(this.scratch, 'jails'),
       hosts: join(this.scratch, 'hosts.json'),
-      user: 'brinicle',
-      limits,
-      versions_a_day: 24,
-      retention: { all_days: 7, daily_days: 35, weekly_weeks: 26, monthly_months: 24 },
-      wait_for_ice: false,
-      stale_days: 14,
-      keep_refused_days: 7,
-      abandon_days: 7,
       ...change,
-    };
+    });
     writeFileSync(this.config, JSON.stringify(config));
     const accounts = [{ account: ACCOUNT, minion: 'web1', uid: 32000, shut_out: false }];
     writeFileSync(config.hosts, JSON.stringify({ format: 1, jails: config.jails, accounts }));
