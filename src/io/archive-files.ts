@@ -1,4 +1,4 @@
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import type { TextSource } from '../model/manifest/records.ts';
 import { isErrno } from './errno.ts';
 
@@ -23,13 +23,6 @@ export function readText(path: string): string | undefined {
 /** Names in a folder; none where there is no such folder. */
 export function namesOf(folder: string): string[] {
   return lstatSync(folder, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(folder);
-}
-
-/** Writes all bytes, at a position or where the file stands. Throws when the disk is full. */
-export function writeAll(descriptor: number, bytes: Uint8Array, position: number | null): void {
-  for (let at = 0; at < bytes.length; ) {
-    at += writeSync(descriptor, bytes, at, bytes.length - at, position === null ? null : position + at);
-  }
 }
 
 /** A text that is read piece by piece, and closed at its end or before. */

@@ -18,11 +18,12 @@ import { DigestSet, PREFIX } from '../model/manifest/digest-set.ts';
 import { objectPath } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import type { ArchiveState, HeldVersion, HostArchive, IncomingPush } from '../rotate/ports.ts';
-import { namesOf, readText, sizeAt, textOf, writeAll } from './archive-files.ts';
+import { namesOf, readText, sizeAt, textOf } from './archive-files.ts';
 import { archiveFolder } from './archive-folder.ts';
 import { replaceDurably, syncFileSystem, syncFolder } from './durable.ts';
 import { takeLock } from './file-lock.ts';
 import { DiskIncoming, type ReceivingArchive } from './incoming-push.ts';
+import { writeAll } from './write-all.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 const id = z.string().regex(/^[0-9a-f]{32}$/);

@@ -19,9 +19,10 @@ import { DigestSet } from '../model/manifest/digest-set.ts';
 import { objectPath } from '../model/manifest/entry.ts';
 import type { TextSource } from '../model/manifest/records.ts';
 import type { IncomingPush, TakenPack } from '../rotate/ports.ts';
-import { namesOf, type OpenText, readText, sizeAt, textOf, writeAll } from './archive-files.ts';
+import { namesOf, type OpenText, readText, sizeAt, textOf } from './archive-files.ts';
 import { replaceDurably, syncFolder } from './durable.ts';
 import { isErrno } from './errno.ts';
+import { writeAll } from './write-all.ts';
 
 const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
