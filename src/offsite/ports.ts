@@ -1,0 +1,131 @@
+/** What a store says of itself and of the credential it was asked with. What cannot be seen is `undefined`. */
+export interface StoreFacts {
+  /** Days for which the store refuses to delete what comes in; null where it has no such rule. */
+  retentionDays: number | null | undefined;
+  /** Whether nobody, its owner included, can shorten or lift that. */
+  retentionLocked: boolean | undefined;
+  /** Whether what is overwritten stays readable, as another version or generation of the name. */
+  keepsOverwritten: boolean | undefined;
+  /** The rule of the bucket that would remove or move objects by their age, in words; null where there is none. */
+  removesByAge: { days: number; rule: string } | null | undefined;
+  /** What the credential may do. */
+  may: {
+    create: boolean | undefined;
+    delete: boolean | undefined;
+    /** Whether it could put other bytes in the place of an object, or hide it behind newer ones. */
+    overwrite: boolean | undefined;
+    /** Shorten or lift the retention of an object or of the bucket. */
+    changeRetention: boolean | undefined;
+    /** Give itself or others more rights. */
+    changePolicy: boolean | undefined;
+  };
+}
+
+/** Checksums of a file that is to be uploaded. */
+export interface Checksums {
+  /** Hex, lower case, all of them. */
+  sha256: string;
+  md5: string;
+  /** CRC32C, eight digits. */
+  crc32c: string;
+}
+
+/** A file on this machine that becomes an object. It does not change until the upload is over. */
+export interface UploadSource extends Checksums {
+  path: string;
+  bytes: number;
+}
+
+/** What the store says of an object that it took. */
+export interface TakenObject {
+  name: string;
+  bytes: number;
+  /** As the store computed it: eight hex digits; nothing where it tells none, and checked the upload by another sum. */
+  crc32c: string | undefined;
+  /** Unix seconds by the store's own clock; nothing where it does not say. */
+  storedAt: number | undefined;
+}
+
+/** An object in the store, as a listing shows it. */
+export interface StoredObject {
+  name: string;
+  /** Which of several objects that had this name: generation or version ID; the store's own text. */
+  version: string;
+  bytes: number;
+  /** Unix seconds, by the store's own clock. */
+  storedAt: number;
+  storageClass: string;
+  /** Eight hex digits; nothing where a listing does not tell it. */
+  crc32c: string | undefined;
+}
+
+/**
+ * Why a store did not do something.
+ * - `again`: the same may succeed later (network, 429, 5xx, a stall); the caller waits and tries anew
+ * - `taken`: an object of that name is there already; it was not touched
+ * - `damaged`: the store got other bytes than were meant, and kept none of them
+ * - `refused`: the credential may not do that, or is expired
+ * - `absent`: no such bucket or object
+ * - `final`: anything else that waiting does not mend
+ */
+export type StoreFaultKind = 'again' | 'taken' | 'damaged' | 'refused' | 'absent' | 'final';
+
+/** What a store failed with. The message is printable, of one line, and holds no secret. */
+export class StoreFault extends Error {
+  readonly kind: StoreFaultKind;
+
+  constructor(kind: StoreFaultKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/**
+ * A store of ice.
+ *
+ * Every method may throw a {@link StoreFault}, and nothing else for what a store or a network can do. None waits for
+ * ever: without progress for the adapter's stall time it gives up with `again`. None writes a secret anywhere.
+ *
+ * Names are below the location's prefix, which the adapter adds and takes off; they are ASCII, at most 300 characters.
+ */
+export interface IceStore {
+  /** As people write it. */
+  readonly name: string;
+  /** What can be found out without writing an object. */
+  examine(signal: AbortSignal): Promise<StoreFacts>;
+  /**
+   * Uploads a file under a name that must be free. One attempt: nothing is retried but single chunks or requests
+   * within it. When it resolves, the store has all bytes, durably, and has compared them with a checksum that was sent
+   * along. When it throws, an object of that name may or may not be there, whole, never in part: the caller takes a
+   * fresh name for the next attempt and counts only what resolved. An object that is there is never replaced: `taken`.
+   *
+   * @param progress told the bytes sent so far, of this object
+   */
+  put(
+    name: string,
+    source: UploadSource,
+    signal: AbortSignal,
+    progress: (bytes: number) => void,
+  ): Promise<TakenObject>;
+}
+
+/** A store of ice, for those who may read it. The same rules hold. */
+export interface IceReader {
+  readonly name: string;
+  /**
+   * All objects whose names begin with a text, and all objects that ever had one of these names and are kept, in no
+   * order. What hides an object (a delete marker) is left out, and what it hides is told.
+   */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
+  /**
+   * Bytes of an object, from a place to its end, or to `end` (exclusive). A connection that is cut throws `again`
+   * after the bytes that came; the caller asks for the rest. An object that must be thawed first is `again` with words
+   * that say so, after the adapter has asked for it where it may.
+   */
+  read(
+    object: Pick<StoredObject, 'name' | 'version'>,
+    from: number,
+    end: number | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+}
