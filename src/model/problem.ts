@@ -12,6 +12,7 @@ export const RULES = {
   'offsite-retention': 'the ice would be kept for less than 92 days',
   'history-too-short': 'retention would reach back less than 24 months',
   'offsite-none': 'nothing leaves the building',
+  'offsite-folder': 'the ice is a folder, which root can empty',
   'seal-none': 'secrets of hosts lie readable in the archive',
   'quota-none': 'the kernel does not stop one host from filling the disk of all',
   'quota-small': 'the quota of an inbox has no room for the packs of a push',
@@ -62,6 +63,10 @@ export const RULES = {
   'hook-failed': 'a command before or after a push failed',
   'rotate-failed': 'rotate could not do its work for a host, or at all',
   'rotate-running': 'another rotate is under way',
+  'ice-store': 'the store of the ice did not take what it was sent',
+  'ice-image': 'an image of the archive could not be made',
+  'ice-running': 'another run of offsite is under way',
+  'ice-failed': 'offsite came upon a fault that it does not expect',
   'python-missing': 'python3, which runs the ext_pillar for a look at it, cannot be run',
   // Looking at and restoring from an archive.
   'archive-config': 'nobody has said where the archive lies',

@@ -264,6 +264,15 @@ function standingWarnings(policy: Policy, locate: (path: readonly PropertyKey[])
       why: 'a fire, a thief or whoever takes the backup server takes every backup with it',
       fix: 'name a recipient and a store when you have them',
     });
+  } else if (policy.offsite.store.kind === 'folder') {
+    found.push({
+      rule: 'offsite-folder',
+      severity: 'warning',
+      at: locate(['offsite', 'store']),
+      what: `offsite.store is the folder ${printable(policy.offsite.store.path)}`,
+      why: 'whoever is root where a folder lies can remove what is in it: it holds against fire once its disk is carried away, and against an intruder only then',
+      fix: 'use a bucket with locked retention (docs/stores.md), or take the disk out after each image',
+    });
   }
   if (sealRecipientNames(policy).length === 0 && policy.hosts.some(({ seal }) => seal.length > 0)) {
     found.push({

@@ -37,6 +37,7 @@ export function sampleInputs(
     lock: EMPTY_LOCK,
     serverHostKeys: [SERVER_KEY],
     sealRecipients: [SEAL_RECIPIENT],
+    iceRecipients: [SEAL_RECIPIENT],
     programs: STAND_IN_PROGRAMS,
     ...rest,
     mine: read.mine,

@@ -36,7 +36,11 @@ const lock: Lock = {
   ]),
 };
 
-const made = { sealRecipients: [SEAL_RECIPIENT], programs: STAND_IN_PROGRAMS };
+const made = {
+  sealRecipients: [SEAL_RECIPIENT],
+  iceRecipients: [SEAL_RECIPIENT],
+  programs: STAND_IN_PROGRAMS,
+};
 
 /** Every finding must be fit for a terminal. */
 function expectPrintable(problems: readonly Problem[]): void {
