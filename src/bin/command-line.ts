@@ -18,7 +18,7 @@ const FOOTER = `
 Exit codes: 0 fine, 1 problems found (with --check also: stale), 2 wrong usage.
 
 Examples:
-  brinicle init --server backup1 --recipient recipient.asc
+  brinicle init --server backup1 --recipient recipient.asc --store gs://example-ice
   salt-run mine.get '*' ssh.user_keys --out=json | brinicle plan --mine -
   brinicle compile
   brinicle explain web1.example.test`;
@@ -44,10 +44,11 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
       '--recipient <file>',
       'OpenPGP public key of the off-site images, a file beside brinicle.yaml; or none',
     )
+    .option('--store <place>', 'where the images go: gs://BUCKET or /FOLDER; not with --recipient none')
     .addHelpText(
       'after',
       examples(
-        'brinicle init backups --server backup1 --recipient recipient.asc',
+        'brinicle init backups --server backup1 --recipient recipient.asc --store gs://example-ice',
         'brinicle init --server backup1 --recipient none',
       ),
     )

@@ -3,8 +3,8 @@ import { type ImagedFile, ImageFault } from '../offsite/ports.ts';
 
 const DATA = '#\n# START OF DATA - DO NOT MODIFY\n#\n';
 
-/** `PATH R TIME MODE UID GID LENGTH OFFSET SPARSE`: a regular file whose content is in the data. */
-const REGULAR = /^(.+) R \d+ [0-7]+ \d+ \d+ (\d+) \d+ [01]$/;
+/** `PATH R TIME MODE UID GID LENGTH OFFSET`, from 4.6 on with ` SPARSE`: a regular file whose content is in the data. */
+const REGULAR = /^(.+) R \d+ [0-7]+ \d+ \d+ (\d+) \d+(?: [01])?$/;
 
 /** Bytes of a list of files that are read at most: some 40 million files. */
 const MOST_LIST = 2 ** 32;

@@ -26,6 +26,14 @@ const MOST_SAID = 2000;
 
 const ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
+/**
+ * unsquashfs opens what it writes a pseudo file to, which Node's pipes, being sockets, do not let it: so there is a pipe
+ * of the shell's between them, and its exit code goes round it.
+ */
+const READ_BACK = `exec 3>&1
+code=$({ { unsquashfs -quiet -no-progress -processors 1 -pf /dev/stdout "$1"; echo $? >&4; } | cat >&3; } 4>&1)
+exit "\${code:-1}"`;
+
 /** SHA-256 of a file in hex; nothing where it is gone. */
 function hashOf(path: string): string | undefined {
   let descriptor: number;
@@ -163,7 +171,7 @@ export function squashfsMaker(archive: string): ImageMaker {
   }
 
   async function readBack(signal: AbortSignal, visit: (file: ImagedFile) => void): Promise<void> {
-    const child = spawn('unsquashfs', ['-processors', '1', '-pf', '/dev/stdout', image], {
+    const child = spawn('sh', ['-c', READ_BACK, 'sh', image], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: ENVIRONMENT,
       signal,

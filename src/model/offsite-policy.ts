@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { storeLocationSchema } from './ice/store-location.ts';
+import { readStoreName, storeLocationSchema } from './ice/store-location.ts';
 import { sizeFrom, UNIT } from './size.ts';
 
 /** zod schema of one recipient or several, each a file beside the policy or an armored key. */
@@ -7,12 +7,29 @@ export const recipientList = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
   .transform((given) => [given].flat());
 
+/** zod schema of where the ice is: as people write it, or key by key. */
+const storeSchema = z.union([
+  z
+    .string()
+    .regex(
+      /^(?:gs:\/\/|\/)/,
+      'gs://BUCKET, gs://BUCKET/PREFIX or /FOLDER; for S3 give kind, bucket and region',
+    )
+    .transform((text, context) => {
+      const read = readStoreName(text);
+      if ('location' in read) return read.location;
+      context.issues.push({ code: 'custom', message: read.fault, input: text });
+      return z.NEVER;
+    }),
+  storeLocationSchema,
+]);
+
 /** zod schema of `offsite:`, where there is a plan. */
 export const offsiteSchema = z.strictObject({
   recipient: recipientList.describe(
     'OpenPGP public key that the archive is encrypted to: a file beside brinicle.yaml, or the armored key itself; or several, each of which opens it.',
   ),
-  store: storeLocationSchema.describe('Where the images go.'),
+  store: storeSchema.describe('Where the images go: gs://BUCKET, or key by key.'),
   retention_days: z.int().min(1).default(92).describe('Days the store must refuse deletion; 92 at least.'),
   days: z
     .array(z.int().min(1).max(28))

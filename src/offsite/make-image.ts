@@ -152,7 +152,7 @@ export async function makeImage(
     report.stage('making the image', share * total, total),
   );
   step('image made');
-  const check = new ReadBackCheck(maker, listing, report.note);
+  const check = new ReadBackCheck(maker, listing, (text) => report.note(text));
   await maker.readBack(signal, (file) => {
     check.visit(file);
     report.stage('reading it back', check.bytes, total);
