@@ -79,7 +79,7 @@ async function sealAsMessage(
 
 /**
  * Makes a pair of Ed25519 and Curve25519 in the form that GnuPG had before RFC 9580 (version 4, "legacy"), which 2.2
- * and 2.4 both use. RSA with 4,096 bits would make the sheet five times as long. The private half is in memory alone
+ * and 2.4 both use. RSA with 4,096 bits would make the sheet nine times as long. The private half is in memory alone
  * until it is sealed.
  */
 export async function makeSealedPair(wishes: PairWishes): Promise<SealedPair> {

@@ -15,21 +15,33 @@ export interface SheetFacts {
   isProtectedKey: boolean;
 }
 
+/** Puts a sealed key, in a file that sh can take as it is written here, into a keyring in memory. */
+export function intoKeyring(file: string, isProtectedKey: boolean): string[] {
+  const take = 'gpg --homedir "$key" --batch --import';
+  return [
+    'key=$(mktemp -d -p /dev/shm); export GPG_TTY=$(tty)',
+    ...(isProtectedKey ? [`${take} ${file}`] : [`gpg --decrypt ${file} |`, `  ${take}`]),
+    'export GNUPGHOME=$key',
+    'gpg --list-secret-keys',
+  ];
+}
+
 /**
  * The way back without Brinicle, from a file `lines.txt`. The steps are printed on the sheet, and a test runs them
  * from there. The key goes into a keyring in memory, so that it is never on a disk.
  */
 export function byHandSteps({ bytes, isProtectedKey }: SheetFacts): ByHandStep[] {
   const last = lineNumber(Math.ceil(bytes / LINE_BYTES));
-  const intoKeyring = 'gpg --homedir "$key" --batch --import';
   return [
     {
       heading: 'Check every line. This prints the wrong ones and the numbers of missing ones, or nothing.',
       commands: [
         "sed 's/[^0-9a-f]//g; /./!d' lines.txt | sort -u > lines",
         'while read -r line; do',
-        '  text=$(printf %.42s "$line"); sum=$(printf %s "$text" | cksum | cut -d " " -f 1)',
-        '  test "$line" = "$text$(printf %04x $(( (sum ^ sum >> 16) & 65535 )))" || echo "wrong: $line"',
+        '  text=$(printf %.42s "$line")',
+        '  sum=$(printf %s "$text" | cksum | cut -d " " -f 1)',
+        '  sum=$(printf %04x $(( (sum ^ sum >> 16) & 65535 )))',
+        '  test "$line" = "$text$sum" || echo "wrong: $line"',
         'done < lines',
         `{ seq -w 00 ${last}; cut -c 1-2 lines; } | sort | uniq -u`,
       ],
@@ -37,20 +49,17 @@ export function byHandSteps({ bytes, isProtectedKey }: SheetFacts): ByHandStep[]
     {
       heading: 'Make the sealed key of them. This must print “whole”.',
       commands: [
-        `sed 1d lines | cut -c 3-42 | tr a-f A-F | basenc --base16 -d | head -c ${bytes} > sealed.pgp`,
-        'test "$(sha256sum sealed.pgp | cut -c 1-32)" = "$(head -n 1 lines | cut -c 11-42)" && echo whole',
+        'sed 1d lines | cut -c 3-42 | tr a-f A-F |',
+        `  basenc --base16 -d | head -c ${bytes} > sealed.pgp`,
+        'sum=$(sha256sum sealed.pgp | cut -c 1-32)',
+        'test "$sum" = "$(head -n 1 lines | cut -c 11-42)" && echo whole',
       ],
     },
     {
       heading: isProtectedKey
         ? 'Put it into a keyring in memory. gpg asks for the passphrase when the key is used.'
         : 'Open it into a keyring in memory. gpg asks for what opens it; run this where your own key is.',
-      commands: [
-        'key=$(mktemp -d -p /dev/shm); export GPG_TTY=$(tty)',
-        isProtectedKey ? `${intoKeyring} sealed.pgp` : `gpg --decrypt sealed.pgp | ${intoKeyring}`,
-        'export GNUPGHOME=$key',
-        'gpg --list-secret-keys',
-      ],
+      commands: intoKeyring('sealed.pgp', isProtectedKey),
     },
   ];
 }

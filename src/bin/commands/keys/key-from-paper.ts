@@ -1,4 +1,5 @@
 import { readSealed, type SealedPrivate } from '../../../io/openpgp-pair.ts';
+import { intoKeyring } from '../../../keys/by-hand.ts';
 import { readPaper } from '../../../keys/read-paper.ts';
 import { error, type Problem, printable } from '../../../model/problem.ts';
 import type { KeyContext } from '../../key-context.ts';
@@ -40,28 +41,22 @@ function readLines(
   };
 }
 
+const quoted = (path: string): string =>
+  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
 function cameBack({ sealedAs, fingerprint, keyIds, byPassphrase }: SealedPrivate, to: string): string {
-  const file = /^[\w./-]+$/.test(to) ? to : printable(`'${to.replaceAll("'", "'\\''")}'`, 4096);
+  const isProtectedKey = sealedAs === 'protected-key';
   const openers = [
     ...(byPassphrase ? ['its passphrase'] : []),
     ...keyIds.map((id) => `the private key ${id}`),
   ];
-  const ring = 'key=$(mktemp -d -p /dev/shm)   # a keyring in memory';
-  const kind =
-    sealedAs === 'protected-key'
-      ? `a private key that its passphrase protects, ${fingerprint ?? ''}`
-      : `a message that holds the private key; ${openers.join(' or ')} opens it`;
-  const command =
-    sealedAs === 'protected-key'
-      ? `gpg --homedir "$key" --batch --import ${file}`
-      : `gpg --decrypt ${file} | gpg --homedir "$key" --batch --import`;
+  const kind = isProtectedKey
+    ? `a private key that its passphrase protects, ${fingerprint ?? ''}`
+    : `a message that holds the private key; ${openers.join(' or ')} opens it`;
+  const commands = intoKeyring(printable(quoted(to), 4096), isProtectedKey);
   return `wrote ${printable(to, 4096)}: ${kind}
-next:
-  ${ring}
-  ${command}
-  export GNUPGHOME=$key
-  gpg --list-secret-keys   # the fingerprint must be that of the sheet
-`;
+next, to put it into a keyring in memory; the fingerprint must be that of the sheet:
+${commands.map((command) => `  ${command}\n`).join('')}`;
 }
 
 /** `key-from-paper [FILE]`: typed or scanned lines of a sheet become the sealed private key again. */

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { generateKey } from 'openpgp';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AskSecrets } from '../../../../src/io/ask-secret.ts';
+import { diskFiles } from '../../../../src/io/disk-files.ts';
+import type { Files } from '../../../../src/io/ports.ts';
 import { KeyLab, NAME, PASSPHRASE } from './key-lab.ts';
 import { linesOf } from './printed-page.ts';
 
@@ -120,6 +122,23 @@ describe('keygen refuses', () => {
     expect(again.err).toContain(`[output-unwritable] ${lab.path(folder, name)}: it is there already`);
     expect(readFileSync(lab.path(folder, name), 'utf8')).toBe(before);
     expect(readdirSync(lab.path(folder))).toEqual([name]);
+  });
+
+  test('to hand out a public half whose sheet could not be written', async () => {
+    const options = { passphraseFile: lab.write('passphrase', PASSPHRASE) };
+    const failing = (name: string): Files => ({
+      ...diskFiles,
+      createFile: (path, text, mode) =>
+        path.endsWith(name) ? 'ENOSPC: no space left on device' : diskFiles.createFile(path, text, mode),
+    });
+    const sheet = await lab.keygen(folder, options, { files: failing('recovery.html') });
+    expect(sheet).toMatchObject({ code: 1, out: '' });
+    expect(sheet.err).toContain('recovery.html: ENOSPC: no space left on device\n  why: without a sheet');
+    expect(filesOf(folder)).toEqual([]);
+    const recipient = await lab.keygen(folder, options, { files: failing('recipient.asc') });
+    expect(recipient).toMatchObject({ code: 1, out: `wrote ${lab.path(folder, 'recovery.html')}\n` });
+    expect(recipient.err).toContain('recipient.asc: ENOSPC');
+    expect(readdirSync(lab.path(folder))).toEqual(['recovery.html']);
   });
 
   test.each<[string, AskSecrets | undefined, string]>([

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type RecoverySheet, recoveryPage } from '../../../../src/bin/commands/keys/recovery-page.ts';
 import { MOST_BYTES, paperLines, printedLine } from '../../../../src/keys/paper-lines.ts';
 import { readPaper } from '../../../../src/keys/read-paper.ts';
-import { drawingsOf, inked, linesOf, scanned, textOf } from './printed-page.ts';
+import { commandsOf, drawingsOf, inked, linesOf, scanned, textOf } from './printed-page.ts';
 
 const FINGERPRINT = '0123456789ABCDEF0123456789ABCDEF01234567';
 
@@ -45,6 +45,14 @@ describe('the page', () => {
   test('has every line as text', () => {
     const { sealed } = sheet();
     expect(linesOf(recoveryPage(sheet()))).toEqual(paperLines(sealed).map(printedLine));
+  });
+
+  test('has commands that fit on a line, so that a line break is one', () => {
+    const lines = commandsOf(recoveryPage(sheet({ sealed: Buffer.alloc(MOST_BYTES) })))
+      .join('')
+      .split('\n');
+    expect(lines.length).toBeGreaterThan(12);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(72);
   });
 
   test('prints: margins and page breaks, black on white, no wider than A4 and Letter, and nothing from elsewhere', () => {

@@ -171,7 +171,7 @@ describe('promise 5 back from paper, by GnuPG as it is installed', () => {
         sealedTo.length === 0 ? /^-----BEGIN PGP PRIVATE KEY BLOCK-----\n/ : /^-----BEGIN PGP MESSAGE-----\n/,
       );
       // The very commands that it prints.
-      const commands = ran.out.split('next:\n')[1] ?? '';
+      const commands = ran.out.split('of the sheet:\n')[1] ?? '';
       const open = `gpg --batch --pinentry-mode loopback --passphrase-file ${lab.path('passphrase')} --decrypt`;
       const opened = spawnSync('sh', ['-s'], {
         input: `${commands}\n${messages.map((message) => `${open} ${message}`).join('\n')}\ngpgconf --kill all; rm -r "$GNUPGHOME"\n`,
