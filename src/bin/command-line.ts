@@ -11,6 +11,8 @@ import { pillarCommand } from './commands/pillar.ts';
 import { SCHEMAS, schemaText } from './commands/schema.ts';
 import { completionScript, SHELLS } from './completion.ts';
 import { examples } from './help-text.ts';
+import { addKeyCommands } from './key-commands.ts';
+import { processKeyContext } from './key-context.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -120,6 +122,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .action((minionId: string, options: FleetOptions) => finish(pillarCommand(minionId, options, terminal)));
 
   addArchiveCommands(program, processContext(terminal), finish);
+  addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 
   program
     .command('schema')

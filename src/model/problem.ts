@@ -90,6 +90,14 @@ export const RULES = {
   'archive-busy': 'another program works on the archive of a host',
   'archive-unwritable': 'the archive or a part of it cannot be changed',
   'import-refused': 'an rsnapshot root cannot become versions',
+  // Making the key of the ice, and bringing it back from paper.
+  'keygen-place': 'a key is not made on a machine of the backups',
+  'keygen-passphrase': 'a passphrase is missing, could be guessed, or could not be typed again',
+  'keygen-personal-only': 'a recovery sheet is worth no more than a personal key',
+  'keygen-too-long': 'a sealed key does not go on a sheet',
+  'paper-line': 'a line of a recovery sheet is not as it was printed',
+  'paper-missing': 'lines of a recovery sheet are missing',
+  'paper-whole': 'lines do not come to the sealed key of one recovery sheet',
 } as const;
 
 /** The name of a rule in {@link RULES}. */
