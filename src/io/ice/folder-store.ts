@@ -140,6 +140,7 @@ export function openFolderStore(location: FolderStoreLocation): IceStore & IceRe
         retentionLocked: undefined,
         keepsOverwritten: true,
         removesByAge: null,
+        movesByAge: null,
         may: {
           create: true,
           delete: undefined,
