@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { build } from 'esbuild';
+import { deployedOptions } from './build-options.mjs';
 
 /** Every program that is run from dist, by the name it has there. */
 const programs = {
@@ -32,19 +33,9 @@ const shared = { outdir: 'dist', bundle: true, platform: 'node', logLevel: 'warn
 await Promise.all([
   build({
     ...shared,
+    ...deployedOptions,
     entryPoints: written(deployed),
     outExtension: { '.js': '.cjs' },
-    format: 'cjs',
-    target: 'node18',
-    // Not in full: with its names minified an upload fails, as openpgp and the stores' clients compare names.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    define: { 'import.meta.url': 'urlOfBundle' },
-    // The directive counts only as the very first statement, which is this one.
-    banner: { js: "'use strict';const urlOfBundle=require('node:url').pathToFileURL(__filename).href;" },
-    loader: { '.node': 'empty' },
-    // ssh2 asks for it and does without.
-    external: ['cpu-features'],
   }),
   build({
     ...shared,

@@ -116,6 +116,7 @@ class S3Store implements IceStore, IceReader {
               ContentLength: source.bytes,
               ContentType: 'application/octet-stream',
               StorageClass: this.#location.class,
+              ChecksumAlgorithm: 'SHA256',
               ChecksumSHA256: Buffer.from(source.sha256, 'hex').toString('base64'),
               IfNoneMatch: '*',
             }),

@@ -23,7 +23,7 @@ const DAY = 86_400_000;
 const never = (): AbortSignal => new AbortController().signal;
 const ignore = (): void => undefined;
 
-iceStoreContract('Google, the strict double', async () => {
+iceStoreContract('Google, the strict double', {}, async () => {
   // With versions, so that an administrator can put another object in front of one.
   const double = await startStrictGoogle({ buckets: { ice: { versioning: true } } });
   const proxies: { close(): Promise<void> }[] = [];

@@ -34,7 +34,7 @@ const DAY = 86_400_000;
 const never = (): AbortSignal => new AbortController().signal;
 const ignore = (): void => undefined;
 
-iceStoreContract('S3, the strict double', async () => {
+iceStoreContract('S3, the strict double', {}, async () => {
   const double = await startStrictS3();
   const proxies: { close(): Promise<void> }[] = [];
   return {
