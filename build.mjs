@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { build } from 'esbuild';
-import { deployedOptions } from './build-options.mjs';
+import { alias, deployedOptions } from './build-options.mjs';
 
 /** Every program that is run from dist, by the name it has there. */
 const programs = {
@@ -28,7 +28,7 @@ import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url);
 const __dirname = import.meta.dirname;`;
 
-const shared = { outdir: 'dist', bundle: true, platform: 'node', logLevel: 'warning' };
+const shared = { outdir: 'dist', bundle: true, platform: 'node', alias, logLevel: 'warning' };
 
 await Promise.all([
   build({

@@ -9,6 +9,7 @@ import {
   RestoreObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { state as clientState } from '@aws-sdk/core/client';
 import { fromIni } from '@aws-sdk/credential-provider-ini';
 import { type S3StoreLocation, storeName } from '../../model/ice/store-location.ts';
 import {
@@ -287,6 +288,8 @@ export function openS3Store(
   location: S3StoreLocation,
   { stallSeconds = STALL_SECONDS, multipartAbove = MULTIPART_ABOVE }: Partial<Options> = {},
 ): IceStore & IceReader {
+  // On Node 18 it would warn, by every cron mail, of releases that are not deployed.
+  clientState.warningEmitted = true;
   const client = new S3Client({
     region: location.region,
     ...(location.endpoint !== undefined && { endpoint: location.endpoint, forcePathStyle: true }),

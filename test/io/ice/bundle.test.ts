@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Sources } from '../../contract/ice-store.ts';
 import { startStrictGoogle } from '../../ice/strict-google.ts';
 import { startStrictS3 } from '../../ice/strict-s3.ts';
 import { repositoryFolder } from '../../throwaway/base.ts';
 import { mustRunProgram } from '../../throwaway/run-program.ts';
-
-const optionsFile = join(repositoryFolder(), 'build-options.mjs');
+import { deployedOptions } from './deployed-options.ts';
 
 describe('bundled as what is deployed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'brinicle-bundle-'));
@@ -18,9 +17,8 @@ describe('bundled as what is deployed', () => {
   const sources = new Sources();
 
   beforeAll(async () => {
-    const { deployedOptions } = (await import(optionsFile)) as { deployedOptions: BuildOptions };
     await build({
-      ...deployedOptions,
+      ...(await deployedOptions()),
       entryPoints: [join(repositoryFolder(), 'test/ice/upload-program.ts')],
       outfile: program,
       logLevel: 'warning',
