@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -17,6 +17,7 @@ import { iceStoreContract, listed } from '../contract/ice-store.ts';
  *
  *   BRINICLE_CLOUD_STORE       gs://bucket/prefix/ or s3://bucket/prefix/
  *   BRINICLE_CLOUD_REGION      region of a bucket of S3
+ *   BRINICLE_CLOUD_ENDPOINT    address of a server that speaks as one of the two; left out for the two themselves
  *   BRINICLE_CLOUD_UPLOAD      credentials file that may create
  *   BRINICLE_CLOUD_READ        credentials file that may list and read
  */
@@ -25,15 +26,15 @@ const [, kind, bucket, prefix = ''] =
   /^(gs|s3):\/\/([^/]+)\/?(.*)$/.exec(env['BRINICLE_CLOUD_STORE'] ?? '') ?? [];
 
 function location(other: object): GoogleStoreLocation | S3StoreLocation {
-  const common = { bucket, prefix, ...other };
+  const common = { bucket, prefix, endpoint: env['BRINICLE_CLOUD_ENDPOINT'], ...other };
   if (kind === 'gs') return googleStoreSchema.parse({ kind: 'google', class: 'STANDARD', ...common });
   const region = env['BRINICLE_CLOUD_REGION'];
   return s3StoreSchema.parse({ kind: 's3', class: 'STANDARD', region, ...common });
 }
 
 /** A credentials file that is right in form, and that nobody gave out. */
-function strangersFile(): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'brinicle-stranger-')), 'credentials');
+function strangersFile(folder: string): string {
+  const path = join(folder, 'credentials');
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const text =
     kind === 'gs'
@@ -56,14 +57,15 @@ else {
 
   const real = { overwrite: 'nobody may', connection: 'the doubles cut it' };
   iceStoreContract(`${kind}://${bucket}`, real, async () => {
-    const stranger = await openStore(location({ credentials: strangersFile() }));
+    const folder = mkdtempSync(join(tmpdir(), 'brinicle-stranger-'));
+    const stranger = await openStore(location({ credentials: strangersFile(folder) }));
     const absent = await openStore({ ...upload, bucket: `${bucket}-that-nobody-made` });
     return {
       writer: await openStore(upload),
       reader: await openStore(read),
       stranger: () => stranger,
       absent: () => absent,
-      close: async () => undefined,
+      close: async () => rmSync(folder, { recursive: true }),
     };
   });
 

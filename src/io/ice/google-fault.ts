@@ -81,8 +81,11 @@ export function googleFault(thrown: unknown, doing: string): StoreFault {
   const connection = connectionFault(thrown, doing);
   if (connection !== undefined) return connection;
   const message = textAt(thrown, 'message') ?? String(thrown);
-  const isCredential = /default credentials|private.?key|PEM|DECODER|asn1|client_email|credential/i.test(
-    message,
-  );
+  if (/default credentials/i.test(message))
+    return new StoreFault(
+      'refused',
+      `${doing}: there are no application default credentials; name a key file`,
+    );
+  const isCredential = /private.?key|PEM|DECODER|asn1|client_email|credential/i.test(message);
   return new StoreFault(isCredential ? 'refused' : 'final', `${doing}: ${storeWords(message)}`);
 }

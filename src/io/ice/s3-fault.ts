@@ -60,6 +60,7 @@ function kindOf({ code, status }: S3Answer): StoreFaultKind | undefined {
 
 const HINTS: Readonly<Record<string, string>> = {
   RequestTimeTooSkewed: '; set the clock of this machine',
+  CredentialsProviderError: '; name a credentials file, or repair it',
   ExpiredToken: '; the credential has expired',
   SignatureDoesNotMatch: '; the secret in the credentials file is not the one of this key',
 };

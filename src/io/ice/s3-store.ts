@@ -23,7 +23,7 @@ import {
 } from '../../offsite/ports.ts';
 import { readCredentialsFile } from './credentials-file.ts';
 import { readPieces } from './file-pieces.ts';
-import { patiently, STALL_SECONDS } from './patiently.ts';
+import { FIRST_WAIT, type Patience, patiently, STALL_SECONDS } from './patiently.ts';
 import { isDenied, readS3Answer, s3Fault } from './s3-fault.ts';
 import { s3Lifecycle } from './s3-lifecycle.ts';
 import { sendMultipart } from './s3-multipart.ts';
@@ -38,8 +38,7 @@ const THAWED_DAYS = 14;
 /** Name, below the prefix, that rights are asked about; nothing is ever stored under it. */
 const PROBE = 'brinicle-asks-what-it-may';
 
-interface Options {
-  stallSeconds: number;
+interface Options extends Patience {
   multipartAbove: number;
 }
 
@@ -98,7 +97,15 @@ class S3Store implements IceStore, IceReader {
   ): Promise<TakenObject> {
     return this.#do(`uploading ${name}`, signal, async (watch) => {
       if (source.bytes > this.#options.multipartAbove)
-        return sendMultipart(this.#client, this.#location, name, source, watch, progress);
+        return sendMultipart(
+          this.#client,
+          this.#location,
+          name,
+          source,
+          watch,
+          progress,
+          this.#options.firstWait,
+        );
       const file = await open(source.path, 'r');
       try {
         let sent = 0;
@@ -286,7 +293,11 @@ const NO_LOG = { trace: silent, debug: silent, info: silent, warn: silent, error
 /** Opens the store. Throws a {@link StoreFault} for a credential that cannot be used. */
 export function openS3Store(
   location: S3StoreLocation,
-  { stallSeconds = STALL_SECONDS, multipartAbove = MULTIPART_ABOVE }: Partial<Options> = {},
+  {
+    stallSeconds = STALL_SECONDS,
+    firstWait = FIRST_WAIT,
+    multipartAbove = MULTIPART_ABOVE,
+  }: Partial<Options> = {},
 ): IceStore & IceReader {
   // On Node 18 it would warn, by every cron mail, of releases that are not deployed.
   clientState.warningEmitted = true;
@@ -300,7 +311,7 @@ export function openS3Store(
     responseChecksumValidation: 'WHEN_REQUIRED',
     followRegionRedirects: false,
   });
-  return new S3Store(location, client, { stallSeconds, multipartAbove });
+  return new S3Store(location, client, { stallSeconds, firstWait, multipartAbove });
 }
 
 function credentialsOf(path: string): ReturnType<typeof fromIni> {

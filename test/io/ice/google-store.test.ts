@@ -63,7 +63,8 @@ describe('Google', () => {
   afterAll(() => sources.remove());
 
   const reader = () => openGoogleStore(double.location('read'));
-  const writer = (stallSeconds = 20) => openGoogleStore(double.location('create'), { stallSeconds });
+  const writer = (stallSeconds = 20) =>
+    openGoogleStore(double.location('create'), { stallSeconds, firstWait: 10 });
   const upload = (bytes: number, stallSeconds?: number) =>
     writer(stallSeconds).put(name, sources.make(randomBytes(bytes)), never(), ignore);
 
@@ -105,6 +106,17 @@ describe('Google', () => {
       double.fault({ call: 'chunk', act: { cutBodyAt: 2 * MiB } });
       double.fault({ call: 'ask-offset', times: 2, act: { status: 503 } });
       expect((await upload(10 * MiB)).bytes).toBe(10 * MiB);
+    });
+
+    test.each([
+      ['a 429', { status: 429, code: 'rateLimitExceeded' }],
+      ['a lost answer', { loseAnswer: true }],
+    ] as const)('whose beginning meets %s is one attempt', async (_, act) => {
+      double.fault({ call: 'begin-upload', act });
+      const fault = await faultOf(upload(MiB));
+      expect(fault.kind).toBe('again');
+      expectNoSecret(fault.message);
+      expect(double.calls.length).toBe(1);
     });
 
     test('is given up, to be tried again, where the store does not recover', async () => {
@@ -223,6 +235,29 @@ describe('Google', () => {
         expectNoSecret(fault.message);
       },
     );
+
+    test('that is nowhere is refused, whatever it is used for', async () => {
+      const kept = { ...process.env };
+      // No machine of Google's is asked, and no home has one.
+      Object.assign(process.env, { HOME: '/nonexistent', METADATA_SERVER_DETECTION: 'none' });
+      delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+      try {
+        const { credentials: _, ...location } = double.location('create');
+        const store = openGoogleStore(location);
+        const faults = [
+          await faultOf(store.put(name, sources.make(randomBytes(9)), never(), ignore)),
+          await faultOf(store.examine(never())),
+          await faultOf(listed(store, '')),
+        ];
+        for (const fault of faults) {
+          expect(fault.kind).toBe('refused');
+          expect(fault.message).toContain('name a key file');
+        }
+      } finally {
+        process.env = kept;
+      }
+      expect(double.calls).toEqual([]);
+    });
 
     test('is refused that others can read, or own, or that is none, and never shown', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'brinicle-key-'));

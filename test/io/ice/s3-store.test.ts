@@ -71,7 +71,8 @@ describe('S3', () => {
   afterAll(() => sources.remove());
 
   const reader = (rights: S3Rights = 'read') => openS3Store(double.location(rights));
-  const writer = (options = {}) => openS3Store(double.location('create'), { stallSeconds: 20, ...options });
+  const writer = (options = {}) =>
+    openS3Store(double.location('create'), { stallSeconds: 20, firstWait: 10, ...options });
   const upload = (bytes: number, options = {}) =>
     writer(options).put(name, sources.make(randomBytes(bytes)), never(), ignore);
   const inPieces = { multipartAbove: 8 * MiB };
