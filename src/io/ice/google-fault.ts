@@ -30,6 +30,7 @@ function parsed(body: unknown): unknown {
 }
 
 function kindOf({ status, reason, message }: GoogleAnswer): StoreFaultKind {
+  if (status === 501) return 'final';
   if (status === 412) return 'taken';
   if (status === 404) return 'absent';
   if (status === 408 || status === 429 || status >= 500 || /rateLimitExceeded/i.test(reason)) return 'again';

@@ -24,7 +24,7 @@ import {
 import { readCredentialsFile } from './credentials-file.ts';
 import { readPieces } from './file-pieces.ts';
 import { FIRST_WAIT, type Patience, patiently, STALL_SECONDS } from './patiently.ts';
-import { isDenied, readS3Answer, s3Fault } from './s3-fault.ts';
+import { isDenied, isUnknownCall, readS3Answer, s3Fault } from './s3-fault.ts';
 import { s3Lifecycle } from './s3-lifecycle.ts';
 import { sendMultipart } from './s3-multipart.ts';
 import { probeRights } from './s3-rights.ts';
@@ -256,7 +256,7 @@ async function seen<T>(absent: string, look: () => Promise<T>): Promise<T | null
   } catch (thrown) {
     const answer = readS3Answer(thrown);
     if (absent !== '' && answer.code === absent) return null;
-    if (isDenied(answer)) return undefined;
+    if (isDenied(answer) || isUnknownCall(answer)) return undefined;
     throw thrown;
   }
 }

@@ -144,12 +144,17 @@ describe('Google', () => {
       expect((await upload(16 * MiB, 6)).bytes).toBe(16 * MiB);
     });
 
-    test('never touches a name that is taken, with or without the right to replace', async () => {
-      double.plant(name, 'the first');
-      for (const rights of ['create', 'admin'] as const) {
-        const store = openGoogleStore(double.location(rights));
-        const fault = await faultOf(store.put(name, sources.make(Buffer.from('x')), never(), ignore));
-        expect(fault.kind).toBe('taken');
+    test('never touches a name that is taken, whether it could or not', async () => {
+      await double.close();
+      double = await startStrictGoogle({ buckets: { ice: {}, loose: { retentionDays: null } } });
+      for (const bucket of ['ice', 'loose']) {
+        double.plant(name, 'the first', bucket);
+        for (const rights of ['create', 'admin'] as const) {
+          const store = openGoogleStore(double.location(rights, { bucket }));
+          const fault = await faultOf(store.put(name, sources.make(Buffer.from('x')), never(), ignore));
+          expect(fault.kind).toBe('taken');
+        }
+        expect(double.bucket(bucket).live(name)?.sums.bytes).toBe(9);
       }
     });
 

@@ -338,6 +338,18 @@ describe('S3', () => {
       expect(double.bucket().list('')).toEqual([]);
     });
 
+    test('knows nothing of what a server has no call for', async () => {
+      for (const call of ['get-lifecycle', 'get-object-lock', 'put-policy'] as const)
+        double.fault({ call, act: { status: 501, code: 'NotImplemented' } });
+      double.fault({ call: 'delete-object', times: 3, act: { status: 405, code: 'MethodNotAllowed' } });
+      expect(await writer().examine(never())).toMatchObject({
+        retentionDays: undefined,
+        retentionLocked: undefined,
+        removesByAge: undefined,
+        may: { create: true, delete: undefined, changePolicy: undefined, changeRetention: false },
+      });
+    });
+
     test('takes a server that fails for no answer', async () => {
       double.fault({ call: 'delete-object', act: { status: 503, code: 'SlowDown' } });
       expect((await faultOf(writer().examine(never()))).kind).toBe('again');
