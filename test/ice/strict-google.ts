@@ -174,6 +174,10 @@ function shownObject(bucket: GoogleBucket, one: Generation, wrongChecksum = fals
   };
 }
 
+function rangeOf({ act, request }: Asked): string {
+  return act !== undefined && 'ignoreRange' in act ? '' : (request.headers.range ?? '');
+}
+
 class Double {
   readonly folder = mkdtempSync(join(tmpdir(), 'brinicle-strict-google-'));
   readonly faults = new FaultPlan();
@@ -337,7 +341,7 @@ class Double {
 
   async answerRead(asked: Asked, one: Generation): Promise<void> {
     const size = one.sums.bytes;
-    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked.request.headers.range ?? '') ?? [];
+    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(rangeOf(asked)) ?? [];
     const start = Number(first ?? 0);
     const end = Math.min(last === undefined || last === '' ? size - 1 : Number(last), size - 1);
     if (range !== undefined && start >= size)

@@ -200,6 +200,10 @@ function checkSums(request: IncomingMessage, sums: Sums): void {
     );
 }
 
+function rangeOf({ act, request }: Asked): string {
+  return act !== undefined && 'ignoreRange' in act ? '' : (request.headers.range ?? '');
+}
+
 class Double {
   readonly folder = mkdtempSync(join(tmpdir(), 'brinicle-strict-s3-'));
   readonly faults = new FaultPlan();
@@ -452,7 +456,7 @@ class Double {
         "The operation is not valid for the object's storage class",
       );
     const size = content.sums.bytes;
-    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked.request.headers.range ?? '') ?? [];
+    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(rangeOf(asked)) ?? [];
     const start = Number(first ?? 0);
     const end = Math.min(last === undefined || last === '' ? size - 1 : Number(last), size - 1);
     if (range !== undefined && start >= size)

@@ -167,6 +167,11 @@ class GoogleStore implements IceStore, IceReader {
       },
       preconditionOpts: { ifGenerationMatch: 0 },
     });
+    if (this.#base.startsWith('https:') && !address.startsWith('https:'))
+      throw new StoreFault(
+        'final',
+        `uploading ${name}: the store wants the bytes over a connection in the clear`,
+      );
     return address;
   }
 
@@ -242,18 +247,21 @@ class GoogleStore implements IceStore, IceReader {
   ): Promise<IncomingMessage | undefined> {
     const object = encodeURIComponent(this.#location.prefix + name);
     const url = `${this.#base}/storage/v1/b/${this.#location.bucket}/o/${object}?alt=media&generation=${version}`;
+    const isPart = from > 0 || end !== undefined;
     const range = `bytes=${from}-${end === undefined ? '' : end - 1}`;
     const answer = await exchange({
       method: 'GET',
       url,
       headers: {
         ...(await this.#auth.getRequestHeaders(url)),
-        ...((from > 0 || end !== undefined) && { Range: range }),
+        ...(isPart && { Range: range }),
       },
       agent: this.#agent,
       signal,
     });
-    if (answer.statusCode === 200 || answer.statusCode === 206) return answer;
+    if (answer.statusCode === (isPart ? 206 : 200)) return answer;
+    if (answer.statusCode === 200)
+      throw new StoreFault('final', `${doing}: the store gives the whole where a part was asked for`);
     const text = await textOf(answer);
     if (answer.statusCode === 416) return undefined;
     throw answerFault(readGoogleAnswer(answer.statusCode ?? 0, text), doing);

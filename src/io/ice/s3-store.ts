@@ -208,11 +208,20 @@ class S3Store implements IceStore, IceReader {
   ) {
     const at = { Bucket: this.#location.bucket, Key: this.#location.prefix + name, VersionId: version };
     const range = `bytes=${from}-${end === undefined ? '' : end - 1}`;
+    const isPart = from > 0 || end !== undefined;
     try {
-      return await this.#client.send(
-        new GetObjectCommand({ ...at, ...((from > 0 || end !== undefined) && { Range: range }) }),
-        { abortSignal: signal },
+      const answer = await this.#client.send(
+        new GetObjectCommand({ ...at, ...(isPart && { Range: range }) }),
+        {
+          abortSignal: signal,
+        },
       );
+      if (isPart && answer.$metadata.httpStatusCode !== 206)
+        throw new StoreFault(
+          'final',
+          `reading ${name}: the store gives the whole where a part was asked for`,
+        );
+      return answer;
     } catch (thrown) {
       const { code, status } = readS3Answer(thrown);
       if (status === 416) return undefined;

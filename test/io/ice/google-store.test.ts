@@ -195,7 +195,7 @@ describe('Google', () => {
     expect(fault.message).toContain('nothing moved for 0.5 seconds');
   });
 
-  test('a download that is cut or slow, or answered with 503, gives what came', async () => {
+  test('a download that is cut, slow, or answered with 503 or with all, gives what came and no wrong byte', async () => {
     const content = randomBytes(2 * MiB);
     const { generation: version } = double.plant('an/object', content);
     const object = { name: 'an/object', version };
@@ -205,6 +205,10 @@ describe('Google', () => {
     expect(cut.bytes.equals(content.subarray(0, cut.bytes.length))).toBe(true);
     double.fault({ call: 'read', act: { status: 503 } });
     expect((await readAll(reader(), object)).fault?.kind).toBe('again');
+    double.fault({ call: 'read', act: { ignoreRange: true } });
+    const whole = await readAll(reader(), object, 1000);
+    expect(whole.bytes.length).toBe(0);
+    expect(whole.fault).toBeDefined();
     double.fault({ call: 'read', act: { bytesPerSecond: 4 * MiB } });
     expect((await readAll(reader(), object)).bytes.equals(content)).toBe(true);
   });
