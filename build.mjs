@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { build } from 'esbuild';
+import { alias, deployedOptions } from './build-options.mjs';
 
 /** Every program that is run from dist, by the name it has there. */
 const programs = {
@@ -31,22 +32,9 @@ import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url);
 const __dirname = import.meta.dirname;`;
 
-const shared = { outdir: 'dist', bundle: true, platform: 'node', logLevel: 'warning' };
+const shared = { outdir: 'dist', bundle: true, platform: 'node', alias, logLevel: 'warning' };
 
-const forNode18 = {
-  outExtension: { '.js': '.cjs' },
-  format: 'cjs',
-  target: 'node18',
-  // Not in full: with its names minified an upload fails, as openpgp and the stores' clients compare names.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  define: { 'import.meta.url': 'urlOfBundle' },
-  // The directive counts only as the very first statement, which is this one.
-  banner: { js: "'use strict';const urlOfBundle=require('node:url').pathToFileURL(__filename).href;" },
-  loader: { '.node': 'empty' },
-  // ssh2 asks for it and does without.
-  external: ['cpu-features'],
-};
+const forNode18 = { ...deployedOptions, outExtension: { '.js': '.cjs' } };
 
 await Promise.all([
   build({ ...shared, ...forNode18, entryPoints: written(deployed) }),
