@@ -23,6 +23,8 @@ NEEDED = {
     "setfattr": "attr",
     "setfacl": "acl",
     "rsync": "rsync",
+    # Images of the ice.
+    "mksquashfs": "squashfs-tools",
 }
 
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

@@ -96,17 +96,21 @@ async function lookAtRecipient(
 interface Recipients {
   /** Armored, of those that hosts seal to. */
   seal: string[];
+  /** Armored, of those that images are encrypted to. */
+  offsite: string[];
   problems: Problem[];
 }
 
 async function readRecipients(policy: Policy, policyPath: string, files: Files): Promise<Recipients> {
   const sealed = new Set(sealRecipientNames(policy));
   const offsite = policy.offsite === 'none' ? [] : policy.offsite.recipient;
-  const found: Recipients = { seal: [], problems: [] };
+  const found: Recipients = { seal: [], offsite: [], problems: [] };
   for (const given of new Set([...offsite, ...sealed])) {
     const { facts, file } = await lookAtRecipient(given, policyPath, files);
     found.problems.push(...recipientProblems(facts, { file }));
-    if (facts.kind === 'public' && sealed.has(given)) found.seal.push(facts.armored);
+    if (facts.kind !== 'public') continue;
+    if (sealed.has(given)) found.seal.push(facts.armored);
+    if (offsite.includes(given)) found.offsite.push(facts.armored);
   }
   return found;
 }
@@ -115,7 +119,12 @@ async function readRecipients(policy: Policy, policyPath: string, files: Files):
 export async function loadPolicy(
   path: string,
   files: Files,
-): Promise<{ policy?: Policy; sealRecipients?: readonly string[]; problems: Problem[] }> {
+): Promise<{
+  policy?: Policy;
+  sealRecipients?: readonly string[];
+  offsiteRecipients?: readonly string[];
+  problems: Problem[];
+}> {
   const reader = new InputReader(files);
   const text = reader.text(path, MIB, true, 'brinicle init writes a first one');
   if (text === undefined) return { problems: reader.problems };
@@ -125,6 +134,7 @@ export async function loadPolicy(
   return {
     policy: read.policy,
     sealRecipients: recipients.seal,
+    offsiteRecipients: recipients.offsite,
     problems: [...read.problems, ...recipients.problems],
   };
 }

@@ -85,6 +85,23 @@ export const RULES = {
   'archive-busy': 'another program works on the archive of a host',
   'archive-unwritable': 'the archive or a part of it cannot be changed',
   'import-refused': 'an rsnapshot root cannot become versions',
+  // Looking at the ice and restoring from it.
+  'ice-store': 'the store of the ice cannot be reached or read',
+  'ice-none': 'the ice holds no image that can be used, or not the one that was named',
+  'ice-index': 'an image has no index that can be used',
+  'ice-part': 'a part of an image is lost or is not what it was',
+  'ice-chain': 'an image needs another one that cannot be used',
+  'ice-meddling': 'somebody uploaded to an image that was there already',
+  'ice-image': 'what an image holds cannot be unpacked, or is no archive',
+  'ice-thaw': 'parts must thaw before they can be read',
+  'ice-key': 'no private key is at hand that opens the ice',
+  'ice-work': 'the folder in which images are put together cannot be used',
+  'ice-room': 'there is no room to put an image together',
+  'ice-interrupted': 'a command was stopped before its end',
+  'ice-schedule': 'images do not come as often as they are to',
+  'ice-size': 'the newest image is strangely small or large',
+  'ice-recipient': 'an image is not encrypted to the keys that it is to be',
+  'ice-drill': 'nobody has decrypted an image of late',
 } as const;
 
 /** The name of a rule in {@link RULES}. */

@@ -17,7 +17,9 @@ const prefix = z
   .string()
   .regex(/^(?:[A-Za-z0-9][A-Za-z0-9._-]{0,99}\/){0,4}$/, 'a prefix: nothing, or a folder that ends with /')
   .default('')
-  .describe('What the names of all objects begin with, such as office/; several archives may share a bucket.');
+  .describe(
+    'What the names of all objects begin with, such as office/; several archives may share a bucket.',
+  );
 
 /** Anything but https would show credentials to the network; loopback is for trying out. */
 const endpoint = z
@@ -27,7 +29,9 @@ const endpoint = z
     'https://HOST, or http:// on loopback',
   )
   .optional()
-  .describe('Another address than the own one of the store: a private endpoint, or a server that speaks its API.');
+  .describe(
+    'Another address than the own one of the store: a private endpoint, or a server that speaks its API.',
+  );
 
 const credentials = absolutePath.optional();
 

@@ -1,0 +1,25 @@
+import { diskFiles } from '../io/disk-files.ts';
+import { downloadedFolder } from '../io/ice/downloaded-folder.ts';
+import type { Files } from '../io/ports.ts';
+import { systemClock } from '../io/system-clock.ts';
+import type { StoreLocation } from '../model/ice/store-location.ts';
+import { type IceReader, StoreFault } from '../offsite/ports.ts';
+import type { ArchiveContext } from './archive-context.ts';
+
+/** What the commands for the ice need of the world. */
+export interface IceContext extends ArchiveContext {
+  /** Opens a store for reading; throws a {@link StoreFault}. */
+  openReader: (location: StoreLocation) => Promise<IceReader>;
+  sleep: (seconds: number) => Promise<void>;
+  files: Files;
+}
+
+async function openReader(location: StoreLocation): Promise<IceReader> {
+  if (location.kind === 'folder') return downloadedFolder(location.path);
+  throw new StoreFault('final', `this program has no client for stores of the kind ${location.kind}`);
+}
+
+/** The world that this process runs in. */
+export function processIceContext(context: ArchiveContext): IceContext {
+  return { ...context, openReader, sleep: systemClock.sleep, files: diskFiles };
+}

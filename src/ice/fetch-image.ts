@@ -1,0 +1,199 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { ImageIndex } from '../model/ice/image-index.ts';
+import { printable } from '../model/problem.ts';
+import { type StoredObject, StoreFault } from '../offsite/ports.ts';
+import { PartFault, type PartTrouble } from './part-fault.ts';
+import { type Reading, readPatiently } from './patient-read.ts';
+import type { PlacedPart } from './place-parts.ts';
+import { DecryptFault, type Decryptor, ImageFault, type WorkFile } from './ports.ts';
+
+/** Bytes of the work file that are read at a time. */
+const PIECE = 1024 * 1024;
+
+/** An image that is brought back as its squashfs. */
+export interface FetchJob {
+  reading: Reading;
+  index: ImageIndex;
+  parts: readonly PlacedPart[];
+  decryptor: Decryptor;
+  file: WorkFile;
+  /** Told how many bytes of parts are through, and at which part it is. */
+  progress: (bytes: number, part: number) => void;
+  /** Told when a part is whole and right on disk. */
+  partDone: (part: number) => void;
+  /**
+   * To verify: every object is read, whatever lies in the work file, and compared with its own digest too; a part that
+   * cannot be used is told here, and the next one looked at.
+   */
+  tellTrouble?: (trouble: PartTrouble) => void;
+}
+
+/** How far it is. */
+interface Reached {
+  parts: number;
+  /** Of what the parts decrypt to. */
+  plain: number;
+  /** Of the parts. */
+  stored: number;
+  /** Over all plain text so far. */
+  whole: Hash;
+}
+
+const begin = (): Reached => ({ parts: 0, plain: 0, stored: 0, whole: createHash('sha256') });
+
+function beyond({ parts, plain, stored }: Reached, { part }: Pick<PlacedPart, 'part'>, whole: Hash): Reached {
+  return { parts: parts + 1, plain: plain + part.plain.bytes, stored: stored + part.bytes, whole };
+}
+
+/** Takes a stretch of the work file into hashes; false where the file is too short. */
+function hashStretch(file: WorkFile, at: number, bytes: number, hashes: readonly Hash[]): boolean {
+  const piece = Buffer.allocUnsafe(Math.min(PIECE, bytes));
+  for (let got = 0; got < bytes; ) {
+    const count = file.read(piece.subarray(0, Math.min(PIECE, bytes - got)), at + got);
+    if (count === 0) return false;
+    for (const hash of hashes) hash.update(piece.subarray(0, count));
+    got += count;
+  }
+  return true;
+}
+
+/**
+ * What an earlier run left in the work file: parts whose digest is right. Nothing else is noted anywhere, so neither
+ * a kill nor a power cut can leave a note that is wrong.
+ */
+function resume({ parts, file, progress }: FetchJob): Reached {
+  const there = file.size();
+  let reached = begin();
+  for (const placed of parts) {
+    const { plain } = placed.part;
+    if (reached.plain + plain.bytes > there) break;
+    const [own, whole] = [createHash('sha256'), reached.whole.copy()];
+    if (!hashStretch(file, reached.plain, plain.bytes, [own, whole])) break;
+    if (own.digest('hex') !== plain.sha256) break;
+    reached = beyond(reached, placed, whole);
+    progress(reached.stored, reached.parts);
+  }
+  return reached;
+}
+
+/** SHA-256 of an object as the store gives it. */
+export async function hashOfObject(
+  reading: Reading,
+  object: StoredObject,
+  progress: (bytes: number) => void = () => undefined,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of readPatiently(reading, object)) {
+    hash.update(piece);
+    progress(piece.length);
+  }
+  return hash.digest('hex');
+}
+
+/** Decrypts an object into the work file; `whole` goes on over its plain text. Throws {@link DecryptFault}. */
+async function decryptInto(
+  { reading, decryptor, file, progress, tellTrouble }: FetchJob,
+  { part, number }: PlacedPart,
+  object: StoredObject,
+  at: Reached,
+  whole: Hash,
+): Promise<void> {
+  const stored = tellTrouble === undefined ? undefined : createHash('sha256');
+  async function* source(): AsyncGenerator<Uint8Array> {
+    let bytes = at.stored;
+    for await (const piece of readPatiently(reading, object)) {
+      stored?.update(piece);
+      bytes += piece.length;
+      progress(bytes, number);
+      yield piece;
+    }
+  }
+  const own = createHash('sha256');
+  let got = 0;
+  for await (const piece of decryptor.decrypt(source(), reading.signal)) {
+    // What grows beyond what was declared, as a compressed message may without end, must not fill the disk.
+    if (got + piece.length > part.plain.bytes)
+      throw new DecryptFault('damaged', `it decrypts to more than ${part.plain.bytes} bytes`);
+    own.update(piece);
+    whole.update(piece);
+    file.write(piece, at.plain + got);
+    got += piece.length;
+  }
+  if (got !== part.plain.bytes)
+    throw new DecryptFault('damaged', `it decrypts to ${got} bytes instead of ${part.plain.bytes}`);
+  if (own.digest('hex') !== part.plain.sha256)
+    throw new DecryptFault('damaged', 'what it decrypts to has another digest');
+  if (stored !== undefined && stored.digest('hex') !== part.sha256)
+    throw new DecryptFault('damaged', 'it decrypts to what it should all the same');
+}
+
+/** Whose fault it is that an object gives not what its part should: the store's, or that of who made it. */
+async function whyBad(
+  { reading }: FetchJob,
+  { part, number }: PlacedPart,
+  object: StoredObject,
+  fault: DecryptFault,
+): Promise<PartTrouble> {
+  const { name } = part;
+  if (fault.kind === 'no-key') return { name, number, why: 'no-key', what: fault.message };
+  if ((await hashOfObject(reading, object)) === part.sha256)
+    return { name, number, why: 'made-wrong', what: fault.message };
+  return { name, number, why: 'altered', what: `its SHA-256 is another (${fault.message})` };
+}
+
+/** Brings one part into the work file, from the first object that gives what it should. */
+async function fetchPart(job: FetchJob, placed: PlacedPart, at: Reached): Promise<Reached> {
+  const { part, number, candidates } = placed;
+  const lost = { name: part.name, number, why: 'lost' } as const;
+  let trouble: PartTrouble = placed.trouble ?? { ...lost, what: 'the store does not have it' };
+  for (const object of candidates) {
+    const whole = at.whole.copy();
+    try {
+      await decryptInto(job, placed, object, at, whole);
+      return beyond(at, placed, whole);
+    } catch (thrown) {
+      if (thrown instanceof DecryptFault && thrown.kind !== 'program')
+        trouble = await whyBad(job, placed, object, thrown);
+      else if (thrown instanceof StoreFault && (thrown.kind === 'absent' || thrown.kind === 'damaged'))
+        trouble = { ...lost, what: printable(thrown.message) };
+      else throw thrown;
+    }
+  }
+  throw new PartFault(trouble);
+}
+
+/** The same, going on after a part that cannot be used. */
+async function fetchOrTell(job: FetchJob, placed: PlacedPart, at: Reached): Promise<Reached | undefined> {
+  try {
+    return await fetchPart(job, placed, at);
+  } catch (thrown) {
+    if (!(thrown instanceof PartFault) || job.tellTrouble === undefined) throw thrown;
+    job.tellTrouble(thrown.trouble);
+    return undefined;
+  }
+}
+
+/**
+ * Puts the squashfs of an image together in the work file: parts that an earlier run brought are kept, each further
+ * one is fetched, decrypted and compared with its digest, and in the end the whole is. What is in the file may be used
+ * only when this gives true. Throws {@link PartFault} and {@link ImageFault}; to verify, it gives false instead of the
+ * first.
+ */
+export async function fetchImage(job: FetchJob): Promise<boolean> {
+  const { index, parts, partDone, file } = job;
+  let reached = job.tellTrouble === undefined ? resume(job) : begin();
+  file.cut(reached.plain);
+  let isWhole = true;
+  for (const placed of parts.slice(reached.parts)) {
+    const next = await fetchOrTell(job, placed, reached);
+    if (next === undefined) isWhole = false;
+    else partDone(placed.number);
+    reached = next ?? beyond(reached, placed, reached.whole);
+  }
+  if (!isWhole) return false;
+  if (reached.whole.digest('hex') !== index.squashfs.sha256)
+    throw new ImageFault(
+      'its parts are right, each for itself, and together they are not what its index says',
+    );
+  return true;
+}
