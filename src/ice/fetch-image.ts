@@ -135,9 +135,10 @@ async function whyBad(
   fault: DecryptFault,
 ): Promise<PartTrouble> {
   const { name } = part;
-  if (fault.kind === 'no-key') return { name, number, why: 'no-key', what: fault.message };
+  // The key that opened the parts before opens this one too, unless it is another one than it was.
+  if (fault.kind === 'no-key' && number === 1) return { name, number, why: 'no-key', what: fault.message };
   if ((await hashOfObject(reading, object)) === part.sha256)
-    return { name, number, why: 'made-wrong', what: fault.message };
+    return { name, number, why: fault.kind === 'no-key' ? 'no-key' : 'made-wrong', what: fault.message };
   return { name, number, why: 'altered', what: `its SHA-256 is another (${fault.message})` };
 }
 

@@ -59,20 +59,37 @@ function linesOf(stream: Readable | null | undefined, keep: (line: string) => vo
   });
 }
 
+/** Codes of libgpg-error (err-codes.h): bad passphrase, timeout, no pinentry, cancelled, fully cancelled. */
+const NOT_UNLOCKED = new Set([11, 62, 85, 99, 198]);
+
+/** Set in what the system said: a pinentry without a terminal, as a rule. */
+const SYSTEM_ERROR = 0x8000;
+
+/** True when a private key failed for want of its passphrase, not for what it was to open. */
+function isLocked(error: number): boolean {
+  const code = error & 0xffff;
+  return NOT_UNLOCKED.has(code) || (code & SYSTEM_ERROR) !== 0;
+}
+
 /** What gpg says of one message. */
 class Verdict {
   readonly #said: string[] = [];
   readonly #statuses = new Set<string>();
   readonly #noKeys: string[] = [];
+  #isLocked = false;
 
   constructor(child: ChildProcess) {
     linesOf(child.stderr, (line) => {
-      if (this.#said.length < MOST_LINES && line !== '') this.#said.push(printable(line));
+      // To whom a message is encrypted is no complaint.
+      if (line === '' || /^gpg: encrypted with|^ +"/.test(line)) return;
+      if (this.#said.length < MOST_LINES) this.#said.push(printable(line));
     });
     linesOf(child.stdio[3] as Readable | null, (line) => {
       const [, word = '', rest = ''] = /^\[GNUPG:\] ([A-Z_]+) ?(.*)$/.exec(line) ?? [];
       this.#statuses.add(word);
       if (word === 'NO_SECKEY') this.#noKeys.push(printable(rest));
+      const failed = /^pkdecrypt_failed (\d+)/.exec(rest)?.[1];
+      if (word === 'ERROR' && failed !== undefined) this.#isLocked ||= isLocked(Number(failed));
     });
   }
 
@@ -88,9 +105,9 @@ class Verdict {
         'no-key',
         `it is encrypted to ${this.#noKeys.join(', ')}, and no such private key is at hand`,
       );
-    if (/bad passphrase|no pinentry|operation cancelled|no passphrase|inappropriate ioctl/i.test(said))
-      return new DecryptFault('no-key', `the private key could not be opened: ${said}`);
+    if (this.#isLocked) return new DecryptFault('no-key', `the private key could not be opened: ${said}`);
     if (has('BADMDC')) return new DecryptFault('damaged', 'its integrity check failed');
+    if (code === 0) return new DecryptFault('damaged', 'it is no whole encrypted message');
     return new DecryptFault('damaged', said === '' ? `gpg ended with ${code}` : said);
   }
 }

@@ -29,8 +29,11 @@ export interface IceRestoreOptions extends StoreOptions, KeyOptions {
   keep?: boolean;
 }
 
-/** Opens the folder in which images are put together; ends the command where it cannot be used. */
-export function openWork(parent: string): WorkFolder {
+/** Runs what works in the folder in which images are put together; ends the command where it cannot be used. */
+export async function withWork<Result>(
+  parent: string,
+  run: (work: WorkFolder) => Promise<Result>,
+): Promise<Result> {
   const work = new WorkFolder(parent);
   if (!work.isPrivate)
     refuse(
@@ -40,7 +43,8 @@ export function openWork(parent: string): WorkFolder {
       'all that was ever backed up lies in it as plain text for a while',
       'name another place by --work DIR, or remove it',
     );
-  if (work.lock() === undefined)
+  const lock = work.lock();
+  if (lock === undefined)
     refuse(
       'ice-work',
       { at: { file: work.folder } },
@@ -48,7 +52,11 @@ export function openWork(parent: string): WorkFolder {
       'two at once would undo what each other does',
       'wait for it, or name another place by --work DIR',
     );
-  return work;
+  try {
+    return await run(work);
+  } finally {
+    lock.release();
+  }
 }
 
 /** Ends the command when unsquashfs is missing. */
@@ -146,6 +154,39 @@ async function bring(
   }
 }
 
+/** Brings what was asked for into the work folder, and from there to where it is to be. */
+async function restoreThrough(
+  work: WorkFolder,
+  paths: readonly string[],
+  options: IceRestoreOptions,
+  reading: Reading,
+  context: IceContext,
+): Promise<ExitCode> {
+  const { terminal } = context;
+  const to = resolve(options.to);
+  const shown = printable(to, 4096);
+  const began = context.now().at;
+  if (options.host === undefined) checkSameDisk(work, to);
+  const brought = await bring(options, work, reading, context);
+  if (brought === undefined) return EXIT.problems;
+  const { tree, account, healed } = brought;
+  if (healed > 0)
+    terminal.err(`objects that were damaged in one image and right in another: ${count(healed)}\n`);
+  let code: ExitCode = EXIT.fine;
+  if (account === undefined) moveWhole(brought, to);
+  else code = await restoreCommand(account, paths, { archive: tree, at: options.at, to }, context);
+  if (options.keep !== true && code === EXIT.fine) work.clear();
+  else
+    terminal.err(
+      `what was fetched lies in ${printable(work.folder, 4096)}: remove it when you need it no more\n`,
+    );
+  if (account === undefined)
+    terminal.err(
+      `the archive is in ${shown}, after ${span(context.now().at - began)}: brinicle versions --archive ${shown}\n`,
+    );
+  return code;
+}
+
 /** `ice restore [PATH…]`: a host's files, or the whole archive, from the ice alone. */
 export async function iceRestoreCommand(
   paths: readonly string[],
@@ -160,28 +201,8 @@ export async function iceRestoreCommand(
     checkTarget(to);
     needUnsquashfs();
     const reading = await openStore(options, context, signal);
-    const began = context.now().at;
-    const work = openWork(resolve(options.work ?? dirname(to)));
-    if (options.host === undefined) checkSameDisk(work, to);
-    const brought = await bring(options, work, reading, context);
-    if (brought === undefined) return EXIT.problems;
-    if (brought.healed > 0)
-      context.terminal.err(
-        `objects that were damaged in one image and right in another: ${count(brought.healed)}\n`,
-      );
-    const { tree, account } = brought;
-    let code: ExitCode = EXIT.fine;
-    if (account === undefined) moveWhole(brought, to);
-    else code = await restoreCommand(account, paths, { archive: tree, at: options.at, to }, context);
-    if (options.keep !== true && code === EXIT.fine) work.clear();
-    else
-      context.terminal.err(
-        `what was fetched lies in ${printable(work.folder, 4096)}: remove it when you need it no more\n`,
-      );
-    if (account === undefined)
-      context.terminal.err(
-        `the archive is in ${printable(to, 4096)}, after ${span(context.now().at - began)}: brinicle versions --archive ${printable(to, 4096)}\n`,
-      );
-    return code;
+    return withWork(resolve(options.work ?? dirname(to)), (work) =>
+      restoreThrough(work, paths, options, reading, context),
+    );
   });
 }

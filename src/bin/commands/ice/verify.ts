@@ -18,7 +18,7 @@ import { bringBack, needRoom } from './bring-back.ts';
 import { iceProblem, onIce, openStore, refuseTooMany, type StoreOptions, WrongUsage } from './ice-options.ts';
 import { type HeldKey, holdKey, type KeyOptions } from './key-options.ts';
 import { partProblem } from './part-problem.ts';
-import { needThawed, needUnsquashfs, openWork } from './restore.ts';
+import { needThawed, needUnsquashfs, withWork } from './restore.ts';
 
 /** Options of `ice verify`. */
 export interface IceVerifyOptions extends StoreOptions, KeyOptions {
@@ -234,23 +234,6 @@ async function keyFor(
   return undefined;
 }
 
-/** What images are opened by; nothing when none is decrypted. */
-async function openingFor(
-  images: readonly SurveyedImage[],
-  options: IceVerifyOptions,
-): Promise<Checking['opening']> {
-  if (options.download !== true || !options.decrypt) return undefined;
-  const key = await keyFor(images, options);
-  if (key === undefined) return undefined;
-  try {
-    needUnsquashfs();
-    return { key, work: openWork(resolve(options.work)) };
-  } catch (thrown) {
-    key.putAway();
-    throw thrown;
-  }
-}
-
 /** The images that are meant: one by its name, or all. */
 function chosenOf(
   images: readonly SurveyedImage[],
@@ -268,6 +251,46 @@ function chosenOf(
   );
 }
 
+/** Checks images one after the other, and tells each when it is through. */
+async function checkAll(
+  chosen: readonly SurveyedImage[],
+  images: readonly SurveyedImage[],
+  checking: Checking,
+  tell: (check: Check) => void,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const image of chosen) {
+    const check = await checkOne(image, images, checking);
+    problems.push(...check.problems);
+    tell(check);
+  }
+  return problems;
+}
+
+/** The same, decrypting what a key at hand opens. */
+async function checkDeeply(
+  chosen: readonly SurveyedImage[],
+  images: readonly SurveyedImage[],
+  checking: Checking,
+  options: IceVerifyOptions,
+  tell: (check: Check) => void,
+): Promise<readonly Problem[]> {
+  const key = options.decrypt ? await keyFor(chosen, options) : undefined;
+  if (key === undefined) return checkAll(chosen, images, checking, tell);
+  try {
+    needUnsquashfs();
+    return await withWork(resolve(options.work), async (work) => {
+      try {
+        return await checkAll(chosen, images, { ...checking, opening: { key, work } }, tell);
+      } finally {
+        work.clear();
+      }
+    });
+  } finally {
+    key.putAway();
+  }
+}
+
 /** `ice verify [IMAGE]`: images against their indexes, as the store lists them, or by reading every byte. */
 export async function iceVerifyCommand(
   wanted: string | undefined,
@@ -282,20 +305,15 @@ export async function iceVerifyCommand(
     if (survey === 'too-many') refuseTooMany();
     const { images } = survey;
     const chosen = chosenOf(images, wanted, reading.reader.name);
-    const opening = await openingFor(chosen, options);
     const list = options.json === true ? new JsonList(context.terminal) : undefined;
-    const problems: Problem[] = [];
-    try {
-      for (const image of chosen) {
-        const check = await checkOne(image, images, { reading, context, download, opening });
-        problems.push(...check.problems);
-        if (list === undefined) context.terminal.out(checkLine(check));
-        else list.add(checkJson(check));
-      }
-    } finally {
-      opening?.key.putAway();
-      opening?.work.clear();
-    }
+    const tell = (check: Check): void => {
+      if (list === undefined) context.terminal.out(checkLine(check));
+      else list.add(checkJson(check));
+    };
+    const checking: Checking = { reading, context, download, opening: undefined };
+    const problems = download
+      ? await checkDeeply(chosen, images, checking, options, tell)
+      : await checkAll(chosen, images, checking, tell);
     list?.end();
     printProblems(context.terminal, problems);
     return problems.some(({ severity }) => severity !== 'info') ? EXIT.problems : EXIT.fine;
