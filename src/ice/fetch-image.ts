@@ -153,6 +153,8 @@ async function fetchPart(job: FetchJob, placed: PlacedPart, at: Reached): Promis
       await decryptInto(job, placed, object, at, whole);
       return beyond(at, placed, whole);
     } catch (thrown) {
+      // What failed its check must not be found again by a later run, however right it looks.
+      job.file.cut(at.plain);
       if (thrown instanceof DecryptFault && thrown.kind !== 'program')
         trouble = await whyBad(job, placed, object, thrown);
       else if (thrown instanceof StoreFault && (thrown.kind === 'absent' || thrown.kind === 'damaged'))
