@@ -15,6 +15,7 @@ const deployed = {
   snap: 'src/bin/snap.ts',
   rotate: 'src/bin/rotate.ts',
   archive: 'src/bin/archive.ts',
+  offsite: 'src/bin/offsite.ts',
 };
 
 /** A program that is yet to be written is left out. */

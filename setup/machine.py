@@ -23,7 +23,6 @@ NEEDED = {
     "setfattr": "attr",
     "setfacl": "acl",
     "rsync": "rsync",
-    # Images of the ice.
     "mksquashfs": "squashfs-tools",
 }
 

@@ -13,6 +13,8 @@ import { completionScript, SHELLS } from './completion.ts';
 import { examples } from './help-text.ts';
 import { addIceCommands } from './ice-commands.ts';
 import { processIceContext } from './ice-context.ts';
+import { addKeyCommands } from './key-commands.ts';
+import { processKeyContext } from './key-context.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -20,7 +22,7 @@ const FOOTER = `
 Exit codes: 0 fine, 1 problems found (with --check also: stale), 2 wrong usage.
 
 Examples:
-  brinicle init --server backup1 --recipient recipient.asc
+  brinicle init --server backup1 --recipient recipient.asc --store gs://example-ice
   salt-run mine.get '*' ssh.user_keys --out=json | brinicle plan --mine -
   brinicle compile
   brinicle explain web1.example.test`;
@@ -46,10 +48,11 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
       '--recipient <file>',
       'OpenPGP public key of the off-site images, a file beside brinicle.yaml; or none',
     )
+    .option('--store <place>', 'where the images go: gs://BUCKET or /FOLDER; not with --recipient none')
     .addHelpText(
       'after',
       examples(
-        'brinicle init backups --server backup1 --recipient recipient.asc',
+        'brinicle init backups --server backup1 --recipient recipient.asc --store gs://example-ice',
         'brinicle init --server backup1 --recipient none',
       ),
     )
@@ -123,6 +126,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
   const context = processContext(terminal);
   addArchiveCommands(program, context, finish);
   addIceCommands(program, processIceContext(context), finish);
+  addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 
   program
     .command('schema')

@@ -1,22 +1,23 @@
 import { diskFiles } from '../io/disk-files.ts';
 import { downloadedFolder } from '../io/ice/downloaded-folder.ts';
+import { openStore } from '../io/ice/open-store.ts';
 import type { Files } from '../io/ports.ts';
 import { systemClock } from '../io/system-clock.ts';
 import type { StoreLocation } from '../model/ice/store-location.ts';
-import { type IceReader, StoreFault } from '../offsite/ports.ts';
+import type { IceReader } from '../offsite/ports.ts';
 import type { ArchiveContext } from './archive-context.ts';
 
 /** What the commands for the ice need of the world. */
 export interface IceContext extends ArchiveContext {
-  /** Opens a store for reading; throws a {@link StoreFault}. */
+  /** Opens a store for reading; throws a `StoreFault`. */
   openReader: (location: StoreLocation) => Promise<IceReader>;
   sleep: (seconds: number) => Promise<void>;
   files: Files;
 }
 
 async function openReader(location: StoreLocation): Promise<IceReader> {
-  if (location.kind === 'folder') return downloadedFolder(location.path);
-  throw new StoreFault('final', `this program has no client for stores of the kind ${location.kind}`);
+  // What a person downloaded by hand is no store of ours, and a folder that is one looks the same.
+  return location.kind === 'folder' ? downloadedFolder(location.path) : openStore(location);
 }
 
 /** The world that this process runs in. */

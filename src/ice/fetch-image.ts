@@ -1,11 +1,10 @@
-import { createHash, type Hash } from 'node:crypto';
-import type { ImageIndex } from '../model/ice/image-index.ts';
+import { createHash } from 'node:crypto';
 import { printable } from '../model/problem.ts';
 import { type StoredObject, StoreFault } from '../offsite/ports.ts';
 import { PartFault, type PartTrouble } from './part-fault.ts';
 import { type Reading, readPatiently } from './patient-read.ts';
 import type { PlacedPart } from './place-parts.ts';
-import { DecryptFault, type Decryptor, ImageFault, type WorkFile } from './ports.ts';
+import { DecryptFault, type Decryptor, type WorkFile } from './ports.ts';
 
 /** Bytes of the work file that are read at a time. */
 const PIECE = 1024 * 1024;
@@ -13,7 +12,6 @@ const PIECE = 1024 * 1024;
 /** An image that is brought back as its squashfs. */
 export interface FetchJob {
   reading: Reading;
-  index: ImageIndex;
   parts: readonly PlacedPart[];
   decryptor: Decryptor;
   file: WorkFile;
@@ -35,26 +33,25 @@ interface Reached {
   plain: number;
   /** Of the parts. */
   stored: number;
-  /** Over all plain text so far. */
-  whole: Hash;
 }
 
-const begin = (): Reached => ({ parts: 0, plain: 0, stored: 0, whole: createHash('sha256') });
+const NOTHING: Reached = { parts: 0, plain: 0, stored: 0 };
 
-function beyond({ parts, plain, stored }: Reached, { part }: Pick<PlacedPart, 'part'>, whole: Hash): Reached {
-  return { parts: parts + 1, plain: plain + part.plain.bytes, stored: stored + part.bytes, whole };
+function beyond({ parts, plain, stored }: Reached, { part }: PlacedPart): Reached {
+  return { parts: parts + 1, plain: plain + part.plain.bytes, stored: stored + part.bytes };
 }
 
-/** Takes a stretch of the work file into hashes; false where the file is too short. */
-function hashStretch(file: WorkFile, at: number, bytes: number, hashes: readonly Hash[]): boolean {
+/** SHA-256 of a stretch of the work file; nothing where the file is too short. */
+function hashOfStretch(file: WorkFile, at: number, bytes: number): string | undefined {
+  const hash = createHash('sha256');
   const piece = Buffer.allocUnsafe(Math.min(PIECE, bytes));
   for (let got = 0; got < bytes; ) {
     const count = file.read(piece.subarray(0, Math.min(PIECE, bytes - got)), at + got);
-    if (count === 0) return false;
-    for (const hash of hashes) hash.update(piece.subarray(0, count));
+    if (count === 0) return undefined;
+    hash.update(piece.subarray(0, count));
     got += count;
   }
-  return true;
+  return hash.digest('hex');
 }
 
 /**
@@ -63,14 +60,12 @@ function hashStretch(file: WorkFile, at: number, bytes: number, hashes: readonly
  */
 function resume({ parts, file, progress }: FetchJob): Reached {
   const there = file.size();
-  let reached = begin();
+  let reached = NOTHING;
   for (const placed of parts) {
     const { plain } = placed.part;
     if (reached.plain + plain.bytes > there) break;
-    const [own, whole] = [createHash('sha256'), reached.whole.copy()];
-    if (!hashStretch(file, reached.plain, plain.bytes, [own, whole])) break;
-    if (own.digest('hex') !== plain.sha256) break;
-    reached = beyond(reached, placed, whole);
+    if (hashOfStretch(file, reached.plain, plain.bytes) !== plain.sha256) break;
+    reached = beyond(reached, placed);
     progress(reached.stored, reached.parts);
   }
   return reached;
@@ -90,13 +85,12 @@ export async function hashOfObject(
   return hash.digest('hex');
 }
 
-/** Decrypts an object into the work file; `whole` goes on over its plain text. Throws {@link DecryptFault}. */
+/** Decrypts an object into the work file. Throws {@link DecryptFault}. */
 async function decryptInto(
   { reading, decryptor, file, progress, tellTrouble }: FetchJob,
   { part, number }: PlacedPart,
   object: StoredObject,
   at: Reached,
-  whole: Hash,
 ): Promise<void> {
   const stored = tellTrouble === undefined ? undefined : createHash('sha256');
   async function* source(): AsyncGenerator<Uint8Array> {
@@ -115,7 +109,6 @@ async function decryptInto(
     if (got + piece.length > part.plain.bytes)
       throw new DecryptFault('damaged', `it decrypts to more than ${part.plain.bytes} bytes`);
     own.update(piece);
-    whole.update(piece);
     file.write(piece, at.plain + got);
     got += piece.length;
   }
@@ -143,15 +136,14 @@ async function whyBad(
 }
 
 /** Brings one part into the work file, from the first object that gives what it should. */
-async function fetchPart(job: FetchJob, placed: PlacedPart, at: Reached): Promise<Reached> {
+async function fetchPart(job: FetchJob, placed: PlacedPart, at: Reached): Promise<void> {
   const { part, number, candidates } = placed;
   const lost = { name: part.name, number, why: 'lost' } as const;
   let trouble: PartTrouble = placed.trouble ?? { ...lost, what: 'the store does not have it' };
   for (const object of candidates) {
-    const whole = at.whole.copy();
     try {
-      await decryptInto(job, placed, object, at, whole);
-      return beyond(at, placed, whole);
+      await decryptInto(job, placed, object, at);
+      return;
     } catch (thrown) {
       // What failed its check must not be found again by a later run, however right it looks.
       job.file.cut(at.plain);
@@ -165,38 +157,32 @@ async function fetchPart(job: FetchJob, placed: PlacedPart, at: Reached): Promis
   throw new PartFault(trouble);
 }
 
-/** The same, going on after a part that cannot be used. */
-async function fetchOrTell(job: FetchJob, placed: PlacedPart, at: Reached): Promise<Reached | undefined> {
+/** The same, going on after a part that cannot be used, if the job says so. */
+async function fetchOrTell(job: FetchJob, placed: PlacedPart, at: Reached): Promise<boolean> {
   try {
-    return await fetchPart(job, placed, at);
+    await fetchPart(job, placed, at);
+    return true;
   } catch (thrown) {
     if (!(thrown instanceof PartFault) || job.tellTrouble === undefined) throw thrown;
     job.tellTrouble(thrown.trouble);
-    return undefined;
+    return false;
   }
 }
 
 /**
- * Puts the squashfs of an image together in the work file: parts that an earlier run brought are kept, each further
- * one is fetched, decrypted and compared with its digest, and in the end the whole is. What is in the file may be used
- * only when this gives true. Throws {@link PartFault} and {@link ImageFault}; to verify, it gives false instead of the
- * first.
+ * Puts the squashfs of an image together in the work file: parts that an earlier run brought are kept, and each further
+ * one is fetched, decrypted and compared with its digest. What is in the file may be used only when this gives true.
+ * Throws {@link PartFault}; to verify, it gives false instead.
  */
 export async function fetchImage(job: FetchJob): Promise<boolean> {
-  const { index, parts, partDone, file } = job;
-  let reached = job.tellTrouble === undefined ? resume(job) : begin();
+  const { parts, partDone, file } = job;
+  let reached = job.tellTrouble === undefined ? resume(job) : NOTHING;
   file.cut(reached.plain);
   let isWhole = true;
   for (const placed of parts.slice(reached.parts)) {
-    const next = await fetchOrTell(job, placed, reached);
-    if (next === undefined) isWhole = false;
-    else partDone(placed.number);
-    reached = next ?? beyond(reached, placed, reached.whole);
+    if (await fetchOrTell(job, placed, reached)) partDone(placed.number);
+    else isWhole = false;
+    reached = beyond(reached, placed);
   }
-  if (!isWhole) return false;
-  if (reached.whole.digest('hex') !== index.squashfs.sha256)
-    throw new ImageFault(
-      'its parts are right, each for itself, and together they are not what its index says',
-    );
-  return true;
+  return isWhole;
 }

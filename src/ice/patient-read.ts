@@ -27,6 +27,7 @@ export async function patiently<Result>(
     try {
       return await run();
     } catch (thrown) {
+      signal.throwIfAborted();
       if (!(thrown instanceof StoreFault) || thrown.kind !== 'again' || failures >= MOST_TRIES) throw thrown;
       await clock.sleep(wait(failures));
       signal.throwIfAborted();
@@ -69,6 +70,7 @@ export async function* readPatiently(
         yield piece;
       }
     } catch (thrown) {
+      reading.signal.throwIfAborted();
       if (!(thrown instanceof StoreFault) || thrown.kind !== 'again' || ++failures >= most) throw thrown;
       await reading.clock.sleep(wait(failures));
       reading.signal.throwIfAborted();

@@ -55,7 +55,6 @@ async function indexFrom(
 }
 
 const isSame = (one: ImageIndex, other: ImageIndex): boolean =>
-  one.squashfs.sha256 === other.squashfs.sha256 &&
   one.parts.length === other.parts.length &&
   one.parts.every(({ sha256 }, position) => sha256 === other.parts[position]?.sha256);
 

@@ -4,6 +4,7 @@ import {
   imageIndexSchema,
   isImageName,
   MAX_INDEX,
+  MAX_PARTS,
   readObjectName,
 } from '../model/ice/image-index.ts';
 import { printable } from '../model/problem.ts';
@@ -12,7 +13,7 @@ import { printable } from '../model/problem.ts';
 export type IndexRead = { index: ImageIndex } | { fault: string };
 
 /** Most parts, images of a chain and recipients that are looked at: what is longer costs memory before it is refused. */
-const MOST = { parts: 150_000, chain: 400, recipients: 64 } as const;
+const MOST = { parts: MAX_PARTS, chain: 400, recipients: 64 } as const;
 
 /** Commas of an index with the most parts; each value of it has one, so this bounds what parsing takes. */
 const MOST_COMMAS = 10 * MOST.parts;

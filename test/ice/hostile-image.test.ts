@@ -118,7 +118,7 @@ requireIce()('promise 5: an image that was made to hurt whoever restores it', ()
   test.each(wrong)('%s: nothing is unpacked', async (_what, change, told, options = []) => {
     const ran = await restoreOf(change, options);
     expect(ran.code).toBe(1);
-    expect(ran.err).toMatch(/error \[ice-image\] /);
+    expect(ran.err).toMatch(/error \[ice-refused\] /);
     expect(ran.err).toMatch(told);
     expect(existsSync(join(ran.box, 'to'))).toBe(false);
     expect(existsSync(join(ran.box, 'brinicle-ice/tree'))).toBe(false);
@@ -148,7 +148,7 @@ requireIce()('promise 5: an image that was made to hurt whoever restores it', ()
       renamed(from, to),
     );
     expect(ran.code).toBe(1);
-    expect(ran.err).toContain('error [ice-image]');
+    expect(ran.err).toContain('error [ice-refused]');
     expect(existsSync('/tmp/brinicle-xx')).toBe(false);
     expect(existsSync(join(ran.box, 'to'))).toBe(false);
   });
@@ -163,7 +163,7 @@ requireIce()('promise 5: an image that was made to hurt whoever restores it', ()
       renamed(typed, forged),
     );
     expect(ran.code).toBe(1);
-    expect(ran.err).toContain('error [ice-image]');
+    expect(ran.err).toContain('error [ice-refused]');
     expect(existsSync(join(ran.box, 'to'))).toBe(false);
   });
 
@@ -253,7 +253,7 @@ requireIce()('promise 5: an image that was made to hurt whoever restores it', ()
     const cut = await restoreOf(nothing, [], (squashfs) =>
       squashfs.subarray(0, Number(squashfs.readBigUInt64LE(40)) - 20),
     );
-    expect(cut.err).toMatch(/error \[ice-image\] unsquashfs cannot list it/);
+    expect(cut.err).toMatch(/error \[ice-refused\] unsquashfs cannot list it/);
     expect((await restoreOf(nothing, [], () => Buffer.from('x'))).code).toBe(1);
   });
 
@@ -277,7 +277,7 @@ requireIce()('promise 5: an image that was made to hurt whoever restores it', ()
       expect(ran.err).not.toMatch(/^\s+at .+:\d+:\d+/m);
       if (ran.code === 0) continue;
       refused++;
-      expect(ran.err).toMatch(/error \[(?:ice-image|ice-room)\]/);
+      expect(ran.err).toMatch(/error \[(?:ice-refused|ice-room)\]/);
       spawnSync('rm', ['-rf', join(box, 'brinicle-ice')]);
     }
     expect(refused).toBeGreaterThan(0);

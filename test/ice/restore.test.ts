@@ -188,7 +188,7 @@ requireIce()('promise 5: what is on ice comes back by one command', () => {
       'error [restore-target]',
     );
     expect((await runIce(['restore', '--to', place('nothing')])).code).toBe(2);
-    expect((await runIce(['restore', '--store', 's3://office-ice', ...to])).err).toContain('needs --region');
+    expect((await runIce(['restore', '--store', 's3://office-ice', ...to])).err).toContain('--region REGION');
     expect((await runIce(['restore', '--store', 'gs://OFFICE', ...to])).code).toBe(2);
   });
 

@@ -105,7 +105,7 @@ function* objectsIn(folder: string): Generator<{ path: string; object: StoredObj
         version: '',
         bytes: found.size,
         storedAt: Math.floor(found.mtimeMs / 1000),
-        storageClass: 'FOLDER',
+        storageClass: 'folder',
         crc32c: undefined,
       },
     };

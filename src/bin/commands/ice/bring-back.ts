@@ -79,7 +79,6 @@ async function fetchShown(image: OpenedImage, job: BringJob, context: IceContext
     needRoom(work, index.squashfs.bytes - file.size(), `the squashfs of ${name}`);
     return await fetchImage({
       reading,
-      index,
       parts: placement.parts,
       decryptor,
       file,

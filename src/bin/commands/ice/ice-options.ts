@@ -4,10 +4,10 @@ import type { Reading } from '../../../ice/patient-read.ts';
 import { DecryptFault, ImageFault } from '../../../ice/ports.ts';
 import { isErrno } from '../../../io/errno.ts';
 import { loadPolicy } from '../../../io/read-inputs.ts';
-import { type StoreLocation, storeLocationSchema } from '../../../model/ice/store-location.ts';
+import { readStoreName, type StoreLocation, storeLocationSchema } from '../../../model/ice/store-location.ts';
 import type { Policy } from '../../../model/policy.ts';
 import { error, type Problem, printable } from '../../../model/problem.ts';
-import { type IceReader, StoreFault } from '../../../offsite/ports.ts';
+import { StoreFault } from '../../../offsite/ports.ts';
 import type { IceContext } from '../../ice-context.ts';
 import { Interrupted, interruptible } from '../../interruptible.ts';
 import { EXIT, type ExitCode, printProblems } from '../../terminal.ts';
@@ -36,52 +36,53 @@ export function withStore(command: Command): Command {
 /** Ends a command that was called in a way which means nothing. */
 export class WrongUsage extends Error {}
 
-/** The policy that the options name, if they name one. */
-export async function policyOf({ dir }: StoreOptions, context: IceContext): Promise<NamedPolicy | undefined> {
-  if (dir === undefined) return undefined;
-  const {
-    policy,
-    offsiteRecipients = [],
-    problems,
-  } = await loadPolicy(join(dir, 'brinicle.yaml'), context.files);
-  const [first] = problems.filter(({ severity }) => severity === 'error');
-  if (first !== undefined) throw new Refused(first);
-  if (policy === undefined) throw new WrongUsage(`${join(dir, 'brinicle.yaml')} cannot be read`);
-  return { policy, offsiteRecipients };
-}
-
 /** A policy, and the armored keys that it encrypts images to. */
 export interface NamedPolicy {
   policy: Policy;
-  offsiteRecipients: readonly string[];
+  recipients: readonly string[];
 }
 
-const BUCKET = /^(gs|s3):\/\/([^/]+)(?:\/(.*))?$/;
+/** The policy that the options name, if they name one. */
+export async function policyOf({ dir }: StoreOptions, context: IceContext): Promise<NamedPolicy | undefined> {
+  if (dir === undefined) return undefined;
+  const { policy, recipients, problems } = await loadPolicy(join(dir, 'brinicle.yaml'), context.files);
+  const [first] = problems.filter(({ severity }) => severity === 'error');
+  if (first !== undefined) throw new Refused(first);
+  if (policy === undefined) throw new WrongUsage(`${join(dir, 'brinicle.yaml')} cannot be read`);
+  return { policy, recipients: recipients?.ice ?? [] };
+}
 
-function writtenLocation(store: string, options: StoreOptions): Record<string, unknown> {
-  const [, scheme, bucket, prefix = ''] = BUCKET.exec(store) ?? [];
-  if (scheme === undefined) return { kind: 'folder', path: resolve(store) };
-  return {
-    kind: scheme === 'gs' ? 'google' : 's3',
-    bucket,
-    prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`,
-    ...(options.region === undefined ? {} : { region: options.region }),
+/** The store that the options name, or the policy's. */
+function namedLocation(options: StoreOptions, named: NamedPolicy | undefined): StoreLocation {
+  const { store, region } = options;
+  if (store === undefined) {
+    const offsite = named?.policy.offsite;
+    if (offsite === undefined)
+      throw new WrongUsage('say where the ice is: --store PLACE, or -C FOLDER with a policy');
+    if (offsite === 'none') throw new WrongUsage('the policy says offsite: none');
+    return offsite.store;
+  }
+  const place = /^(?:gs|s3):/.test(store) ? store : resolve(store);
+  const read = readStoreName(place, region);
+  if ('location' in read) return read.location;
+  throw new WrongUsage(
+    `--store ${printable(store)}: ${read.fault}${region === undefined && store.startsWith('s3:') ? ': --region REGION' : ''}`,
+  );
+}
+
+/** Where the options say that the ice is. The policy's credentials are those of the backup server, and not taken. */
+export function locationOf(options: StoreOptions, named: NamedPolicy | undefined): StoreLocation {
+  const location = namedLocation(options, named);
+  if (location.kind === 'folder') return location;
+  const { credentials: _, ...place } = location;
+  const parsed = storeLocationSchema.safeParse({
+    ...place,
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     ...(options.credentials === undefined ? {} : { credentials: resolve(options.credentials) }),
-  };
-}
-
-/** Where the options say that the ice is. */
-export function locationOf(options: StoreOptions): StoreLocation {
-  const { store } = options;
-  if (store === undefined) throw new WrongUsage('say where the ice is: --store PLACE');
-  if (store === '') throw new WrongUsage('--store names nothing');
-  const parsed = storeLocationSchema.safeParse(writtenLocation(store, options));
+  });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const key = issue?.path.map(String).join('.') ?? '';
-  if (key === 'region') throw new WrongUsage('--store s3://… needs --region REGION');
-  throw new WrongUsage(`--store ${printable(store)}: ${key}: ${issue?.message ?? 'it is no store'}`);
+  throw new WrongUsage(`--${issue?.path.map(String).join('.')}: ${issue?.message}`);
 }
 
 /** Opens the store that the options mean. */
@@ -89,8 +90,10 @@ export async function openStore(
   options: StoreOptions,
   context: IceContext,
   signal: AbortSignal,
+  named?: NamedPolicy,
 ): Promise<Reading> {
-  const reader: IceReader = await context.openReader(locationOf(options));
+  const policy = named ?? (options.store === undefined ? await policyOf(options, context) : undefined);
+  const reader = await context.openReader(locationOf(options, policy));
   return { reader, signal, clock: { now: () => context.now().at, sleep: context.sleep } };
 }
 
@@ -109,7 +112,7 @@ const STORE_FIX: Record<StoreFault['kind'], string> = {
 export function iceProblem(thrown: unknown): Problem {
   if (thrown instanceof StoreFault)
     return error(
-      'ice-store',
+      'ice-unreachable',
       {},
       printable(thrown.message),
       'what the store does not give cannot be looked at',
@@ -117,7 +120,7 @@ export function iceProblem(thrown: unknown): Problem {
     );
   if (thrown instanceof ImageFault)
     return error(
-      'ice-image',
+      'ice-refused',
       {},
       thrown.message,
       'who took the backup server could have made it, so nothing of it is used',

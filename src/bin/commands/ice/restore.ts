@@ -64,7 +64,7 @@ export function needUnsquashfs(): void {
   const unusable = unsquashfsUnusable();
   if (unusable === undefined) return;
   refuse(
-    'ice-image',
+    'ice-refused',
     {},
     `unsquashfs cannot be run: ${printable(unusable)}`,
     'an image is a squashfs',

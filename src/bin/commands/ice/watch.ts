@@ -108,7 +108,7 @@ async function keysBy(
   context: IceContext,
 ): Promise<KnownKeys> {
   const wanted = await keysIn(options.recipient ?? [], context);
-  for (const armored of named?.offsiteRecipients ?? []) wanted.push(await keyOf(armored, 'brinicle.yaml'));
+  for (const armored of named?.recipients ?? []) wanted.push(await keyOf(armored, 'brinicle.yaml'));
   if (wanted.length === 0)
     throw new WrongUsage(
       'say which key images are encrypted to: --recipient FILE, or -C FOLDER with a policy',
@@ -186,7 +186,7 @@ async function watch(options: IceWatchOptions, context: IceContext, signal: Abor
   const expected = expectedBy(options, named, now);
   const keys = await keysBy(options, named, context);
   const drills = drillsBy(options);
-  const reading = await openStore(options, context, signal);
+  const reading = await openStore(options, context, signal, named);
   const survey = await surveyIce(reading);
   if (survey === 'too-many') refuseTooMany();
   const { images } = survey;
