@@ -2,6 +2,7 @@
 const MOST_PACKETS = 64;
 
 const TAG = { publicKeySession: 1, passphraseSession: 3, marker: 10, padding: 21 } as const;
+const BEFORE_DATA: readonly number[] = Object.values(TAG);
 
 /** Encrypted data without, with and with newer integrity protection (RFC 9580 §5.7, §5.13; GnuPG's own is 20). */
 const ENCRYPTED = { bare: 9, protected: 18, gnupg: 20 } as const;
@@ -96,12 +97,11 @@ function stepAt(bytes: Uint8Array, at: number): Step {
   const { tag, body, length } = header;
   if (tag === ENCRYPTED.bare) return { fault: 'what is encrypted has no integrity protection' };
   if (tag === ENCRYPTED.protected || tag === ENCRYPTED.gnupg) return { encrypted: true };
+  if (!BEFORE_DATA.includes(tag)) return { fault: `it is not encrypted: a packet of type ${tag}` };
   if (length === undefined) return { fault: `a packet of type ${tag} has no length` };
   const next = body + length;
   if (tag === TAG.publicKeySession) return sessionKeyAt(bytes, body, next);
-  if (tag === TAG.passphraseSession) return { byPassphrase: true, next };
-  if (tag === TAG.marker || tag === TAG.padding) return { next };
-  return { fault: `it is not encrypted: a packet of type ${tag}` };
+  return tag === TAG.passphraseSession ? { byPassphrase: true, next } : { next };
 }
 
 /**
