@@ -16,7 +16,11 @@ const deployed = {
   snap: 'src/bin/snap.ts',
   rotate: 'src/bin/rotate.ts',
   archive: 'src/bin/archive.ts',
+  offsite: 'src/bin/offsite.ts',
 };
+
+/** What the demo runs inside its root, on the same Node.js. */
+const inRoot = { 'demo-store': 'test/demo/demo-store.ts' };
 
 /** A program that is yet to be written is left out. */
 const written = (sources) =>
@@ -30,13 +34,11 @@ const __dirname = import.meta.dirname;`;
 
 const shared = { outdir: 'dist', bundle: true, platform: 'node', alias, logLevel: 'warning' };
 
+const forNode18 = { ...shared, ...deployedOptions, outExtension: { '.js': '.cjs' } };
+
 await Promise.all([
-  build({
-    ...shared,
-    ...deployedOptions,
-    entryPoints: written(deployed),
-    outExtension: { '.js': '.cjs' },
-  }),
+  build({ ...forNode18, entryPoints: written(deployed) }),
+  build({ ...forNode18, entryPoints: inRoot, outdir: 'dist/in-root' }),
   build({
     ...shared,
     entryPoints: written(programs),

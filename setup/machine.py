@@ -23,6 +23,7 @@ NEEDED = {
     "setfattr": "attr",
     "setfacl": "acl",
     "rsync": "rsync",
+    "mksquashfs": "squashfs-tools",
 }
 
 SEARCH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])

@@ -7,7 +7,7 @@ import { repositoryFolder } from './throwaway/base.ts';
 const repository = repositoryFolder();
 
 /** Every program: what none of them imports is not used. */
-const PROGRAMS = ['brinicle', 'snap', 'rotate', 'archive'].map((name) => `src/bin/${name}.ts`);
+const PROGRAMS = ['brinicle', 'snap', 'rotate', 'archive', 'offsite'].map((name) => `src/bin/${name}.ts`);
 
 describe('layers', () => {
   test('bin → compile, stages, io, model; io → model and the ports of stages; nothing imports bin', async () => {

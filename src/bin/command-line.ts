@@ -11,6 +11,8 @@ import { pillarCommand } from './commands/pillar.ts';
 import { SCHEMAS, schemaText } from './commands/schema.ts';
 import { completionScript, SHELLS } from './completion.ts';
 import { examples } from './help-text.ts';
+import { addKeyCommands } from './key-commands.ts';
+import { processKeyContext } from './key-context.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -18,7 +20,7 @@ const FOOTER = `
 Exit codes: 0 fine, 1 problems found (with --check also: stale), 2 wrong usage.
 
 Examples:
-  brinicle init --server backup1 --recipient recipient.asc
+  brinicle init --server backup1 --recipient recipient.asc --store gs://example-ice
   salt-run mine.get '*' ssh.user_keys --out=json | brinicle plan --mine -
   brinicle compile
   brinicle explain web1.example.test`;
@@ -44,10 +46,11 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
       '--recipient <file>',
       'OpenPGP public key of the off-site images, a file beside brinicle.yaml; or none',
     )
+    .option('--store <place>', 'where the images go: gs://BUCKET or /FOLDER; not with --recipient none')
     .addHelpText(
       'after',
       examples(
-        'brinicle init backups --server backup1 --recipient recipient.asc',
+        'brinicle init backups --server backup1 --recipient recipient.asc --store gs://example-ice',
         'brinicle init --server backup1 --recipient none',
       ),
     )
@@ -119,6 +122,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .action((minionId: string, options: FleetOptions) => finish(pillarCommand(minionId, options, terminal)));
 
   addArchiveCommands(program, processContext(terminal), finish);
+  addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 
   program
     .command('schema')

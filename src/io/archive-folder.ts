@@ -7,7 +7,7 @@ import {
   type OpenObject,
   type StoredVersion,
 } from '../model/archive/archive-reader.ts';
-import { isVersionName, type VersionRecord, versionSchema } from '../model/archive/version.ts';
+import { isVersionName, timeOfVersion, type VersionRecord, versionSchema } from '../model/archive/version.ts';
 import { objectPath } from '../model/manifest/entry.ts';
 import { printable } from '../model/problem.ts';
 import { faultText, isErrno } from './errno.ts';
@@ -91,12 +91,6 @@ function readRecord(path: string): { record: VersionRecord } | { fault: string }
   return parsed.success ? { record: parsed.data } : { fault: 'its record is not what a version has' };
 }
 
-/** `2026-11-24T064934Z` as seconds since 1970. */
-function timeOfName(name: string): number {
-  const at = Date.parse(`${name.slice(0, 13)}:${name.slice(13, 15)}:${name.slice(15)}`);
-  return at / 1000;
-}
-
 function versionsIn(folder: string): StoredVersion[] {
   let names: string[];
   try {
@@ -111,7 +105,7 @@ function versionsIn(folder: string): StoredVersion[] {
   );
   return [...versions]
     .sort()
-    .map((name) => ({ name, at: timeOfName(name), ...readRecord(join(folder, `${name}.json`)) }))
+    .map((name) => ({ name, at: timeOfVersion(name), ...readRecord(join(folder, `${name}.json`)) }))
     .filter(({ at }) => !Number.isNaN(at));
 }
 

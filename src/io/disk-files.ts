@@ -92,8 +92,8 @@ function syncFolder(folder: string): void {
   }
 }
 
-function writeSynced(path: string, text: string): void {
-  const descriptor = openSync(path, 'wx', 0o644);
+function writeSynced(path: string, text: string, mode = 0o644): void {
+  const descriptor = openSync(path, 'wx', mode);
   try {
     // Not writeSync: on a disk that fills up it writes a part and says nothing.
     writeFileSync(descriptor, text);
@@ -262,10 +262,10 @@ export const diskFiles: Files = {
   },
   readProgram: (name) => readText(join(programFolder(), name), MAX_PROGRAM_BYTES),
   replaceFile,
-  createFile: (path, text) => {
+  createFile: (path, text, mode) => {
     try {
       mkdirSync(dirname(path), { recursive: true });
-      writeSynced(path, text);
+      writeSynced(path, text, mode);
       return undefined;
     } catch (thrown) {
       return reason(thrown);

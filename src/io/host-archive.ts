@@ -22,6 +22,7 @@ import { namesOf, readText, sizeAt, textOf } from './archive-files.ts';
 import { archiveFolder } from './archive-folder.ts';
 import { replaceDurably, syncFileSystem, syncFolder } from './durable.ts';
 import { takeLock } from './file-lock.ts';
+import { ICE_RECORD, readIceRecord } from './ice-record.ts';
 import { DiskIncoming, type ReceivingArchive } from './incoming-push.ts';
 import { writeAll } from './write-all.ts';
 
@@ -39,9 +40,6 @@ const stateSchema = z.object({
   orphans: z.boolean(),
   sweptAt: count,
 });
-
-/** What the off-site step records of a host: when the newest image that holds it whole was begun. */
-const iceSchema = z.object({ began: count });
 
 /** Lines of `seen` that are kept when it grows beyond twice as many. */
 const SEEN_LINES = 5000;
@@ -349,10 +347,11 @@ export class DiskHostArchive implements HostArchive, ReceivingArchive {
   }
 
   iceBegan(): number | undefined {
-    const text = readText(join(this.#folder, 'ice.json'));
+    const text = readText(join(this.#folder, ICE_RECORD));
     if (text === undefined) return undefined;
-    const parsed = iceSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data.began : undefined;
+    const record = readIceRecord(text);
+    // Versions have whole seconds: what is before the next one is in that image.
+    return record === undefined ? undefined : record.through + 1;
   }
 
   addSeen(push: string, at: number): void {

@@ -14,8 +14,8 @@ export interface Files {
   readProgram(name: ProgramName): TextRead;
   /** Replaces a file: written beside it, synced, renamed. Returns what went wrong, if anything. */
   replaceFile(path: string, text: string): string | undefined;
-  /** Creates a file that must not be there yet. */
-  createFile(path: string, text: string): string | undefined;
+  /** Creates a file that must not be there yet, for others to read unless `mode` says otherwise. */
+  createFile(path: string, text: string, mode?: number): string | undefined;
   /** Every file below a folder, by path with `/`; what is no regular file is there without text. An absent folder is an empty tree. */
   readTree(folder: string): { tree: OutputTree } | { fault: string };
   /**

@@ -96,17 +96,21 @@ async function lookAtRecipient(
 interface Recipients {
   /** Armored, of those that hosts seal to. */
   seal: string[];
+  /** Armored, of those that images are encrypted to. */
+  ice: string[];
   problems: Problem[];
 }
 
 async function readRecipients(policy: Policy, policyPath: string, files: Files): Promise<Recipients> {
   const sealed = new Set(sealRecipientNames(policy));
   const offsite = policy.offsite === 'none' ? [] : policy.offsite.recipient;
-  const found: Recipients = { seal: [], problems: [] };
+  const found: Recipients = { seal: [], ice: [], problems: [] };
   for (const given of new Set([...offsite, ...sealed])) {
     const { facts, file } = await lookAtRecipient(given, policyPath, files);
     found.problems.push(...recipientProblems(facts, { file }));
-    if (facts.kind === 'public' && sealed.has(given)) found.seal.push(facts.armored);
+    if (facts.kind !== 'public') continue;
+    if (sealed.has(given)) found.seal.push(facts.armored);
+    if (offsite.includes(given)) found.ice.push(facts.armored);
   }
   return found;
 }
@@ -115,7 +119,7 @@ async function readRecipients(policy: Policy, policyPath: string, files: Files):
 export async function loadPolicy(
   path: string,
   files: Files,
-): Promise<{ policy?: Policy; sealRecipients?: readonly string[]; problems: Problem[] }> {
+): Promise<{ policy?: Policy; recipients?: Pick<Recipients, 'seal' | 'ice'>; problems: Problem[] }> {
   const reader = new InputReader(files);
   const text = reader.text(path, MIB, true, 'brinicle init writes a first one');
   if (text === undefined) return { problems: reader.problems };
@@ -124,7 +128,7 @@ export async function loadPolicy(
   const recipients = await readRecipients(read.policy, path, files);
   return {
     policy: read.policy,
-    sealRecipients: recipients.seal,
+    recipients,
     problems: [...read.problems, ...recipients.problems],
   };
 }
@@ -167,7 +171,7 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
   const lock = loadLock(paths.lock, files);
   const reader = new InputReader(files);
   const problems = [...loaded.problems, ...lock.problems];
-  const { policy, sealRecipients = [] } = loaded;
+  const { policy, recipients = { seal: [], ice: [] } } = loaded;
   const programs = readPrograms(files);
   const functionName = policy?.salt.mine_alias ?? 'ssh.user_keys';
   const mineText = reader.text(
@@ -226,7 +230,8 @@ export async function readInputs(paths: InputPaths, files: Files): Promise<ReadI
     policy,
     lock: lock.lock,
     mine: mineRead,
-    sealRecipients,
+    sealRecipients: recipients.seal,
+    iceRecipients: recipients.ice,
     programs: programs.programs,
     ...('accepted' in accepted && accepted.accepted !== undefined ? { accepted: accepted.accepted } : {}),
     ...('roles' in roles && roles.roles !== undefined ? { roles: roles.roles } : {}),

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { globMatcher } from './glob.ts';
 import { minionIdFault } from './minion-id.ts';
+import { offsiteSchema, recipientList } from './offsite-policy.ts';
 import { archiveLimitsSchema, hostPushKeys, ownArchiveLimitsSchema, pushSchema } from './push-policy.ts';
 import { sizeSchema, UNIT } from './size.ts';
 import type { UidRange } from './uid-range.ts';
@@ -45,10 +46,6 @@ const quotaAmounts = {
   bytes: sizeSchema.default(50 * UNIT.GiB).describe('Bytes one host may hold in its inbox.'),
   inodes: z.int().min(100).default(100_000).describe('Files one host may hold in its inbox.'),
 };
-
-const recipientList = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
-  .transform((given) => [given].flat());
 
 const serverSchema = z.strictObject({
   name: minionName.describe('Minion ID of the backup server. Needed: no default can be right.'),
@@ -127,19 +124,6 @@ const serverSchema = z.strictObject({
     .describe('Days after which a push that nobody finishes is given up and its packs are removed.'),
 });
 
-const offsiteSchema = z.strictObject({
-  recipient: recipientList.describe(
-    'OpenPGP public key that the archive is encrypted to: a file beside brinicle.yaml, or the armored key itself.',
-  ),
-  retention_days: z.int().min(1).default(92).describe('Days the store must refuse deletion; 92 at least.'),
-  days: z
-    .array(z.int().min(1).max(28))
-    .min(1)
-    .default([1, 15])
-    .describe('Days of the month on which an image is made.'),
-  hour: z.int().min(0).max(23).default(3).describe('Hour at which it begins.'),
-});
-
 const nodeSchema = z
   .discriminatedUnion('from', [
     z.strictObject({
@@ -187,7 +171,7 @@ const hostRuleSchema = z.strictObject({
 
 const skipEntry = pattern;
 
-/** zod schema of brinicle.yaml. Every key has a default but `server.name` and `offsite.recipient`. */
+/** zod schema of brinicle.yaml. Every key has a default but `server.name`, `offsite.recipient` and `offsite.store`. */
 export const policySchema = z.strictObject({
   server: serverSchema.describe('The backup server.'),
   offsite: z
@@ -286,9 +270,9 @@ export const policySchema = z.strictObject({
         .describe('Must be true for monthly_months below 24.'),
       wait_for_ice: z
         .boolean()
-        .default(false)
+        .default(true)
         .describe(
-          'Remove a version only once it is on ice. Leave it off in this release: nothing records yet what is on ice, so every version would stay for ever. Without an off-site plan it means nothing.',
+          'Remove a version only once a complete image was begun after it. Without an off-site plan it means nothing.',
         ),
     })
     .prefault({})

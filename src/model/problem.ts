@@ -12,6 +12,8 @@ export const RULES = {
   'offsite-retention': 'the ice would be kept for less than 92 days',
   'history-too-short': 'retention would reach back less than 24 months',
   'offsite-none': 'nothing leaves the building',
+  'offsite-warn-only': 'images go to a store that fails a check',
+  'offsite-folder': 'the ice is a folder, which root can empty',
   'seal-none': 'secrets of hosts lie readable in the archive',
   'quota-none': 'the kernel does not stop one host from filling the disk of all',
   'quota-small': 'the quota of an inbox has no room for the packs of a push',
@@ -62,6 +64,12 @@ export const RULES = {
   'hook-failed': 'a command before or after a push failed',
   'rotate-failed': 'rotate could not do its work for a host, or at all',
   'rotate-running': 'another rotate is under way',
+  'recipient-ended': 'nothing can be encrypted to a recipient any more',
+  'ice-private-key': 'a key that opens the ice lies on the backup server',
+  'ice-store': 'the store of the ice did not take what it was sent',
+  'ice-image': 'an image of the archive could not be made',
+  'ice-running': 'another run of offsite is under way',
+  'ice-failed': 'offsite came upon a fault that it does not expect',
   'python-missing': 'python3, which runs the ext_pillar for a look at it, cannot be run',
   // Looking at and restoring from an archive.
   'archive-config': 'nobody has said where the archive lies',
@@ -98,6 +106,14 @@ export const RULES = {
   'archive-busy': 'another program works on the archive of a host',
   'archive-unwritable': 'the archive or a part of it cannot be changed',
   'import-refused': 'an rsnapshot root cannot become versions',
+  // Making the key of the ice, and bringing it back from paper.
+  'keygen-place': 'a key is not made on a machine of the backups',
+  'keygen-passphrase': 'a passphrase is missing, could be guessed, or could not be typed again',
+  'keygen-personal-only': 'a recovery sheet is worth no more than a personal key',
+  'keygen-too-long': 'a sealed key does not go on a sheet',
+  'paper-line': 'a line of a recovery sheet is not as it was printed',
+  'paper-missing': 'lines of a recovery sheet are missing',
+  'paper-whole': 'lines do not come to the sealed key of one recovery sheet',
 } as const;
 
 /** The name of a rule in {@link RULES}. */

@@ -264,6 +264,25 @@ function standingWarnings(policy: Policy, locate: (path: readonly PropertyKey[])
       why: 'a fire, a thief or whoever takes the backup server takes every backup with it',
       fix: 'name a recipient and a store when you have them',
     });
+  } else if (policy.offsite.warn_only.length > 0) {
+    found.push({
+      rule: 'offsite-warn-only',
+      severity: 'warning',
+      at: locate(['offsite', 'warn_only']),
+      what: `offsite.warn_only lets images go to a store that fails ${policy.offsite.warn_only.join(', ')}`,
+      why: 'promises 6 and 7, that the ice refuses deletion and the backup server cannot undo it, hold only where every check does',
+      fix: 'mend the store as brinicle offsite check says, and take the names out again',
+    });
+  }
+  if (policy.offsite !== 'none' && policy.offsite.store.kind === 'folder') {
+    found.push({
+      rule: 'offsite-folder',
+      severity: 'warning',
+      at: locate(['offsite', 'store']),
+      what: `offsite.store is the folder ${printable(policy.offsite.store.path)}`,
+      why: 'whoever is root where a folder lies can remove what is in it: it holds against fire once its disk is carried away, and against an intruder only then',
+      fix: 'use a bucket with locked retention (docs/stores.md), or take the disk out after each image',
+    });
   }
   if (sealRecipientNames(policy).length === 0 && policy.hosts.some(({ seal }) => seal.length > 0)) {
     found.push({

@@ -1,3 +1,6 @@
+import type { OpenManifest } from '../model/archive/archive-reader.ts';
+import type { ImageRun } from '../model/ice/image-run.ts';
+
 /** What a store says of itself and of the credential it was asked with. What cannot be seen is `undefined`. */
 export interface StoreFacts {
   /** Days for which the store refuses to delete what comes in; null where it has no such rule. */
@@ -132,4 +135,148 @@ export interface IceReader {
     end: number | undefined,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
+}
+
+/** The archive, as an image is made of it. Paths are relative to it. */
+export interface ImagedArchive {
+  /** Accounts, sorted. */
+  accounts(): string[];
+  /** Names of the versions of an account that are committed, oldest first. */
+  versions(account: string): string[];
+  /** Files of a version: its manifest, compressed or not, and its record where there is one. */
+  versionFiles(account: string, version: string): { path: string; bytes: number }[];
+  /** Throws `ArchiveFault`. */
+  openManifest(account: string, version: string): OpenManifest;
+  /** The folders of an account's pool, and what lies in each of them, in order. */
+  poolFolders(account: string): Iterable<{ folder: string; files: readonly PooledFile[] }>;
+}
+
+/** A regular file of a pool. */
+export interface PooledFile {
+  /** SHA-256 in hex, by its name. */
+  object: string;
+  path: string;
+  bytes: number;
+  /** Unix seconds at which it came into the pool, or was changed: ctime. */
+  changedAt: number;
+}
+
+/** A file that was read back out of an image. */
+export interface ImagedFile {
+  /** Relative to the image's root. */
+  path: string;
+  bytes: number;
+  /** SHA-256 of its content, in hex. */
+  sha256: string;
+}
+
+/** Caps under which an image is made. */
+export interface ImageCaps {
+  memoryBytes: number;
+  processors: number;
+  /** Bytes that must stay free on the archive's disk: pushes go on meanwhile. */
+  reserveBytes: number;
+}
+
+/** Why an image could not be made. The message is printable. */
+export class ImageFault extends Error {}
+
+/** Makes an image in the work folder, and reads it back. */
+export interface ImageMaker {
+  /** Bytes free on the disk of the work folder. */
+  freeBytes(): number;
+  /** Removes all of an earlier image, and what was spooled. */
+  clear(): void;
+  /** Begins the stage that the next image is made of: other names of the archive's own files. */
+  beginStage(): ImageStage;
+  /**
+   * Makes a squashfs of the stage, with times fixed at a moment. Throws {@link ImageFault}, also for a file that cannot
+   * be read.
+   *
+   * @param progress told what share of it is done, 0 to 1
+   */
+  make(
+    at: number,
+    caps: ImageCaps,
+    signal: AbortSignal,
+    progress: (share: number) => void,
+  ): Promise<{ bytes: number }>;
+  /** Bytes of the image that is there; nothing where there is none. */
+  size(): number | undefined;
+  /** Reads every file of the image, and tells of each. Throws {@link ImageFault}. */
+  readBack(signal: AbortSignal, visit: (file: ImagedFile) => void): Promise<void>;
+  /** SHA-256 of a file of the stage. */
+  hashOfSource(path: string): string | undefined;
+  /** Removes the stage, once the image is made and read back. */
+  endStage(): void;
+}
+
+/**
+ * A tree of hard links to files of the archive. What is in it stays as it is while pushes are committed, versions are
+ * pruned and manifests compressed, so that the archive is kept still only for as long as the links take.
+ */
+export interface ImageStage {
+  /** A folder, after the one that it is in. */
+  folder(path: string): void;
+  /** A file of the archive, of the same path. Throws {@link ImageFault} when it cannot be linked. */
+  file(path: string): void;
+}
+
+/** A part that is encrypted and spooled. */
+export interface SpooledPart extends UploadSource {
+  plain: { bytes: number; sha256: string };
+}
+
+/** Encrypts pieces of the image into the spool. */
+export interface PartSpool {
+  /** Encrypts a piece to every recipient, into a file of its own. */
+  encrypt(from: number, bytes: number): Promise<SpooledPart>;
+  /** Writes a text into a file of its own. */
+  write(text: string): UploadSource;
+  /** Removes a file of the spool. */
+  remove(source: UploadSource): void;
+}
+
+/** What is remembered of an image on its way, and of those that came. */
+export interface OffsiteMemory {
+  load(): ImageRun | undefined;
+  /** Durably. */
+  save(run: ImageRun): void;
+  forget(): void;
+  /** What came onto the ice before; nothing before the first image. */
+  newest(): CompleteImage | undefined;
+  /** Notes an image that is complete; durably. */
+  complete(run: ImageRun, ended: number): void;
+  /** When a run failed last, in Unix seconds; nothing when the last one did not. */
+  failedAt(): number | undefined;
+  noteFailure(at: number | undefined): void;
+  /** Notes for an account that a complete image holds all its versions up to that moment, whole; durably. */
+  recordIce(account: string, image: string, through: number): void;
+}
+
+/** An image that is complete, as the backup server remembers it. */
+export interface CompleteImage {
+  image: string;
+  /** Unix seconds. */
+  began: number;
+  ended: number;
+  /** Of the squashfs. */
+  bytes: number;
+  /** Of what is in it, before compression. */
+  holdsBytes: number;
+}
+
+/** A moment as a local calendar shows it. */
+export interface LocalMoment {
+  year: number;
+  /** 1 to 12. */
+  month: number;
+  day: number;
+  hour: number;
+}
+
+/** Turns what a calendar shows into Unix seconds, and back. */
+export interface Calendar {
+  local(at: number): LocalMoment;
+  seconds(moment: LocalMoment): number;
 }

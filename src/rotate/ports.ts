@@ -133,7 +133,7 @@ export interface HostArchive {
   compress(version: HeldVersion): void;
   /** Runs something that removes objects, unless somebody restores from this archive just now: then answers false. */
   whileNobodyReads(remove: () => void): boolean;
-  /** Began of the newest image that is complete and holds this host; nothing before the first. */
+  /** Every version before that moment is in the newest complete image that holds this host whole; nothing before one. */
   iceBegan(): number | undefined;
   /** Adds a push that changed nothing to what was seen. */
   addSeen(push: string, at: number): void;

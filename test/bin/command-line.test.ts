@@ -43,6 +43,8 @@ const COMMANDS = [
   'accept-key',
   'retire',
   'pillar',
+  'keygen',
+  'key-from-paper',
   'schema',
   'completion',
 ];

@@ -112,6 +112,7 @@ describe('a plan says per host what a compile does, and why', () => {
     const plan = planChanges(first.tree, after.tree, after.fleet, 'backup1');
     expect(plan.hosts.find(({ minionId }) => minionId === 'backup1')?.reasons).toEqual([
       'server.archive: "/srv/brinicle/archive" → "/data/archive"',
+      'server.offsite.archive: "/srv/brinicle/archive" → "/data/archive"',
       'server.rotate.archive: "/srv/brinicle/archive" → "/data/archive"',
     ]);
   });

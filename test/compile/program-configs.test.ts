@@ -7,6 +7,7 @@ import { type Compiled, compileFleet } from '../../src/compile/compile-fleet.ts'
 import { pillarFile } from '../../src/compile/emit/pillar.ts';
 import { askPillarModule } from '../../src/io/ask-pillar-module.ts';
 import { backupSecond } from '../../src/model/backup-minute.ts';
+import { offsiteConfigSchema } from '../../src/model/offsite-config.ts';
 import type { Policy } from '../../src/model/policy.ts';
 import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
 import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
@@ -96,7 +97,11 @@ describe('the pillar of a host holds the configuration of snap', () => {
 
   test("a recipient's key lies once in the output, however many hosts seal to it", () => {
     const holding = [...compiled.tree].filter(([, text]) => text.includes('BEGIN PGP PUBLIC KEY'));
-    expect(holding.map(([path]) => path)).toEqual(['pillar/defaults.json']);
+    // And once more where images are encrypted to it.
+    expect(holding.map(([path]) => path)).toEqual([
+      'pillar/defaults.json',
+      `pillar/${pillarFile('backup1')}`,
+    ]);
   });
 
   test('with nobody to seal to, nothing is to be sealed', () => {
@@ -106,6 +111,31 @@ describe('the pillar of a host holds the configuration of snap', () => {
 
   test('hosts of one minute begin in seconds of their own', () => {
     expect(new Set(['db1', 'web1', 'web2'].map((minionId) => snapConfig(minionId).second)).size).toBe(3);
+  });
+});
+
+describe('the pillar of the backup server holds the configuration of offsite', () => {
+  const offsiteOf = (given: Policy['offsite']): unknown => {
+    const { tree } = compileFleet(sampleInputs({}, { policy: { ...policy, offsite: given } }));
+    return JSON.parse(tree.get(`pillar/${pillarFile('backup1')}`) ?? '{}').brinicle.server.offsite;
+  };
+  const plan = samplePolicy('').offsite;
+
+  test('as the policy says it, in the shape that offsite reads', () => {
+    const config = offsiteConfigSchema.parse(offsiteOf(plan));
+    expect(config).toMatchObject({
+      archive: '/srv/brinicle/archive',
+      store: { kind: 'google', bucket: 'ice', prefix: '', class: 'NEARLINE' },
+      recipients: [SEAL_RECIPIENT],
+      retention_days: 92,
+      full_every: null,
+    });
+    expect(offsiteOf('none')).toBeNull();
+  });
+
+  test('a full image must outlive its increments', () => {
+    if (plan === 'none') throw new Error('the sample policy has no off-site plan');
+    expect(offsiteOf({ ...plan, full_every: 60 })).toMatchObject({ full_every: 60, retention_days: 152 });
   });
 });
 
@@ -184,5 +214,5 @@ test('every program is emitted as it was given, below the header', () => {
   const { programs } = sampleInputs(mine);
   for (const [name, text] of programs)
     expect(compiled.tree.get(`states/brinicle/files/${name}`)?.split('\n').slice(1).join('\n')).toBe(text);
-  expect(programs.size).toBe(3);
+  expect(programs.size).toBe(4);
 });

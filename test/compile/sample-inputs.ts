@@ -14,7 +14,7 @@ export const SEAL_RECIPIENT =
 
 /** A policy that has no problem of its own, with more lines at its end. */
 export function samplePolicy(lines = ''): Policy {
-  const text = `server:\n  name: backup1\n  quota:\n    kind: ext4\noffsite:\n  recipient: recipient.asc\n${lines}`;
+  const text = `server:\n  name: backup1\n  quota:\n    kind: ext4\noffsite:\n  recipient: recipient.asc\n  store: gs://ice\n${lines}`;
   const { policy, problems } = readPolicy(text, 'brinicle.yaml');
   if (policy === undefined || problems.length > 0) throw new Error(JSON.stringify(problems));
   return policy;
@@ -37,6 +37,7 @@ export function sampleInputs(
     lock: EMPTY_LOCK,
     serverHostKeys: [SERVER_KEY],
     sealRecipients: [SEAL_RECIPIENT],
+    iceRecipients: [SEAL_RECIPIENT],
     programs: STAND_IN_PROGRAMS,
     ...rest,
     mine: read.mine,

@@ -165,7 +165,7 @@ export const nearlyPolicy: fc.Arbitrary<string> = fc
       offsite: fc.oneof(
         fc.constant('none'),
         fc.record(
-          { recipient: anyValue, retention_days: anyValue, days: anyValue, hour: anyValue },
+          { recipient: anyValue, store: anyValue, retention_days: anyValue, days: anyValue, hour: anyValue },
           { requiredKeys: [] },
         ),
         anyValue,

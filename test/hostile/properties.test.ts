@@ -36,7 +36,11 @@ const lock: Lock = {
   ]),
 };
 
-const made = { sealRecipients: [SEAL_RECIPIENT], programs: STAND_IN_PROGRAMS };
+const made = {
+  sealRecipients: [SEAL_RECIPIENT],
+  iceRecipients: [SEAL_RECIPIENT],
+  programs: STAND_IN_PROGRAMS,
+};
 
 /** Every finding must be fit for a terminal. */
 function expectPrintable(problems: readonly Problem[]): void {
@@ -113,7 +117,7 @@ describe('any policy: no exception, and a policy or a problem', () => {
     [
       'a policy with one place changed',
       nearly(
-        'server:\n  name: backup1\n  quota: {kind: xfs, bytes: 5GiB}\noffsite:\n  recipient: [a, b]\nskip: ["x*", &a y, *a]\nhosts:\n  - match: "*"\n    include: [/etc]\n',
+        'server:\n  name: backup1\n  quota: {kind: xfs, bytes: 5GiB}\noffsite:\n  recipient: [a, b]\n  store: gs://ice\nskip: ["x*", &a y, *a]\nhosts:\n  - match: "*"\n    include: [/etc]\n',
       ),
       1500,
     ],

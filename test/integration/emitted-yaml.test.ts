@@ -47,6 +47,7 @@ function emitted(mineText: string, policy: Policy): Emitted[] {
     lock: EMPTY_LOCK,
     serverHostKeys: [SERVER_KEY],
     sealRecipients: [SEAL_RECIPIENT],
+    iceRecipients: [SEAL_RECIPIENT],
     programs: STAND_IN_PROGRAMS,
   });
   const from = mineText.slice(0, 2000);

@@ -31,8 +31,16 @@ async function read(lines: string, files: Record<string, string> = {}): ReturnTy
 
 describe('hosts seal', () => {
   test.each([
-    ['to the recipient of the off-site images', 'offsite: {recipient: recipient.asc}\n', [OFFSITE]],
-    ['to one of their own', 'offsite: {recipient: recipient.asc}\nseal: {recipient: other.asc}\n', [OTHER]],
+    [
+      'to the recipient of the off-site images',
+      'offsite: {recipient: recipient.asc, store: gs://ice}\n',
+      [OFFSITE],
+    ],
+    [
+      'to one of their own',
+      'offsite: {recipient: recipient.asc, store: gs://ice}\nseal: {recipient: other.asc}\n',
+      [OTHER],
+    ],
     ['to one without an off-site plan', 'offsite: none\nseal: {recipient: other.asc}\n', [OTHER]],
     ['to several', 'offsite: none\nseal: {recipient: [other.asc, recipient.asc]}\n', [OTHER, OFFSITE]],
     [
@@ -63,7 +71,7 @@ describe('a recipient of hosts is looked at as one of the off-site images is', (
     ['no key', { 'other.asc': 'hello' }, 'recipient-unusable'],
   ])('%s', async (_name, files, rule) => {
     const { inputs, problems } = await read(
-      'offsite: {recipient: recipient.asc}\nseal: {recipient: other.asc}\n',
+      'offsite: {recipient: recipient.asc, store: gs://ice}\nseal: {recipient: other.asc}\n',
       files,
     );
     expect(inputs).toBeUndefined();
@@ -72,7 +80,7 @@ describe('a recipient of hosts is looked at as one of the off-site images is', (
 
   test('one that is named for both is told of once', async () => {
     const { problems } = await read(
-      'offsite: {recipient: other.asc}\nseal: {recipient: [other.asc, recipient.asc]}\n',
+      'offsite: {recipient: other.asc, store: gs://ice}\nseal: {recipient: [other.asc, recipient.asc]}\n',
       { 'other.asc': keyOf('invalid/recipient-expires/recipient.asc') },
     );
     expect(problems.map(({ rule }) => rule)).toEqual(['recipient-expires']);

@@ -3,7 +3,7 @@ import { patternFault } from '../../src/model/path-patterns.ts';
 import { DEFAULT_SEAL } from '../../src/model/push-policy.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
 
-const LEAST = 'server:\n  name: backup1\noffsite:\n  recipient: recipient.asc\n';
+const LEAST = 'server:\n  name: backup1\noffsite:\n  recipient: recipient.asc\n  store: gs://ice\n';
 
 function told(text: string): string[] {
   return readPolicy(text, 'brinicle.yaml')
@@ -32,7 +32,18 @@ describe('brinicle.yaml', () => {
         keep_refused_days: 7,
         abandon_days: 7,
       },
-      offsite: { recipient: ['recipient.asc'], retention_days: 92, days: [1, 15], hour: 3 },
+      offsite: {
+        recipient: ['recipient.asc'],
+        store: { kind: 'google', bucket: 'ice', prefix: '', class: 'NEARLINE' },
+        retention_days: 92,
+        days: [1, 15],
+        hour: 3,
+        full_every: 'always',
+        part_size: 268_435_456,
+        memory: 536_870_912,
+        give_up_days: 7,
+        warn_only: [],
+      },
       hosts: [
         {
           match: ['*'],
@@ -68,7 +79,7 @@ describe('brinicle.yaml', () => {
         weekly_weeks: 26,
         monthly_months: 24,
         shorter_than_two_years: false,
-        wait_for_ice: false,
+        wait_for_ice: true,
       },
       strict: false,
     });
@@ -113,28 +124,28 @@ describe('a path that Brinicle must not write to', () => {
     ['a path with a percent sign', server('  jails: /srv/%u/x\n'), ['policy-schema:3']],
     ['a path with a blank', server('  jails: /srv/a b\n'), ['policy-schema:3']],
     ['a path with a line end', server('  jails: "/srv/a\\nb"\n'), ['policy-schema:3']],
-    ['a program of the system', `${LEAST}program: /usr/bin/rsync\n`, ['policy-path:5']],
+    ['a program of the system', `${LEAST}program: /usr/bin/rsync\n`, ['policy-path:6']],
     [
       'a program in its own files’ place',
       `${LEAST}program: /usr/local/lib/brinicle/snap\n`,
-      ['policy-path:5'],
+      ['policy-path:6'],
     ],
-    ['a folder of its own files as program', `${LEAST}program: /usr/local/lib\n`, ['policy-path:5']],
+    ['a folder of its own files as program', `${LEAST}program: /usr/local/lib\n`, ['policy-path:6']],
     [
       'an include that is relative',
       `${LEAST}hosts:\n  - match: a\n    include: [etc]\n`,
-      ['policy-schema:7'],
+      ['policy-schema:8'],
     ],
-    ['an include with ..', `${LEAST}hosts:\n  - match: a\n    include: [/a/../b]\n`, ['policy-schema:7']],
+    ['an include with ..', `${LEAST}hosts:\n  - match: a\n    include: [/a/../b]\n`, ['policy-schema:8']],
     [
       'an include with a line end',
       `${LEAST}hosts:\n  - match: a\n    include: ["/a\\nb"]\n`,
-      ['policy-schema:7'],
+      ['policy-schema:8'],
     ],
     [
       'a source that is no salt:// URL',
       `${LEAST}node:\n  from: archive\n  source: https://example.test/node\n  sha256: ${'a'.repeat(64)}\n`,
-      ['policy-schema:7'],
+      ['policy-schema:8'],
     ],
   ])('%s', (_name, text, problems) => {
     expect([...new Set(told(text))]).toEqual(problems);
@@ -152,21 +163,21 @@ describe('a value that would break what is emitted', () => {
     ],
     ['an address with a blank', LEAST.replace('backup1', 'backup1\n  address: "a b"'), ['policy-schema:3']],
     ['a port beyond the last', LEAST.replace('backup1', 'backup1\n  port: 65536'), ['policy-schema:3']],
-    ['a pattern of half a UTF-16 pair', `${LEAST}skip: ["\\ud800"]\n`, ['policy-schema:5']],
-    ['a saltenv with a slash', `${LEAST}saltenv: a/b\n`, ['policy-schema:5']],
-    ['an entry that matches nothing by rule', `${LEAST}hosts:\n  - include: [/]\n`, ['policy-schema:6']],
-    ['an hour of no day', `${LEAST}cron:\n  hours: [24]\n`, ['policy-schema:6']],
-    ['no hour at all', `${LEAST}cron:\n  hours: []\n`, ['policy-schema:6']],
-    ['a number beyond all', `${LEAST}cron:\n  hours: [1${'0'.repeat(400)}]\n`, ['policy-schema:6']],
-    ['no number', `${LEAST}uid_range: [.nan, .inf]\n`, ['policy-schema:5', 'policy-schema:5']],
-    ['a key twice', `${LEAST}skip: []\nskip: [a]\n`, ['policy-syntax:6']],
-    ['a tag', `${LEAST}skip: !!python/name:os.system\n`, ['policy-syntax:5']],
-    ['a character that a reviewer does not see', `${LEAST}skip: ['a\u202eb']\n`, ['policy-syntax:5']],
-    ['a carriage return alone', `${LEAST}# x\rstrict: true\n`, ['policy-syntax:5']],
+    ['a pattern of half a UTF-16 pair', `${LEAST}skip: ["\\ud800"]\n`, ['policy-schema:6']],
+    ['a saltenv with a slash', `${LEAST}saltenv: a/b\n`, ['policy-schema:6']],
+    ['an entry that matches nothing by rule', `${LEAST}hosts:\n  - include: [/]\n`, ['policy-schema:7']],
+    ['an hour of no day', `${LEAST}cron:\n  hours: [24]\n`, ['policy-schema:7']],
+    ['no hour at all', `${LEAST}cron:\n  hours: []\n`, ['policy-schema:7']],
+    ['a number beyond all', `${LEAST}cron:\n  hours: [1${'0'.repeat(400)}]\n`, ['policy-schema:7']],
+    ['no number', `${LEAST}uid_range: [.nan, .inf]\n`, ['policy-schema:6', 'policy-schema:6']],
+    ['a key twice', `${LEAST}skip: []\nskip: [a]\n`, ['policy-syntax:7']],
+    ['a tag', `${LEAST}skip: !!python/name:os.system\n`, ['policy-syntax:6']],
+    ['a character that a reviewer does not see', `${LEAST}skip: ['a\u202eb']\n`, ['policy-syntax:6']],
+    ['a carriage return alone', `${LEAST}# x\rstrict: true\n`, ['policy-syntax:6']],
     ['two documents', `${LEAST}---\n${LEAST}`, ['policy-syntax:undefined']],
-    ['65 levels', `${LEAST}skip: ${'['.repeat(65)}\n`, ['policy-syntax:5']],
-    ['a key of JavaScript’s', `${LEAST}constructor: 1\n`, ['policy-schema:5']],
-    ['the other key of JavaScript’s', `${LEAST}__proto__:\n  strict: true\n`, ['policy-schema:5']],
+    ['65 levels', `${LEAST}skip: ${'['.repeat(65)}\n`, ['policy-syntax:6']],
+    ['a key of JavaScript’s', `${LEAST}constructor: 1\n`, ['policy-schema:6']],
+    ['the other key of JavaScript’s', `${LEAST}__proto__:\n  strict: true\n`, ['policy-schema:6']],
   ])('%s is refused', (_name, text, problems) => {
     expect(told(text)).toEqual(problems);
   });
@@ -177,14 +188,14 @@ describe('a uid range', () => {
     ['[20000, 59999]', []],
     ['[300000, 499999]', []],
     ['[1000, 59999]', []],
-    ['[30000, 20000]', ['uid-range:5']],
-    ['[50000, 60000]', ['uid-range:5']],
-    ['[65535, 70000]', ['uid-range:5']],
-    ['[500000, 600000]', ['uid-range:5']],
-    ['[20000, 2000000000]', ['uid-range:5']],
-    ['[999, 2000]', ['uid-range:5']],
-    ['[20000, 2147483648]', ['uid-range:5']],
-    ['[20000]', ['policy-schema:5']],
+    ['[30000, 20000]', ['uid-range:6']],
+    ['[50000, 60000]', ['uid-range:6']],
+    ['[65535, 70000]', ['uid-range:6']],
+    ['[500000, 600000]', ['uid-range:6']],
+    ['[20000, 2000000000]', ['uid-range:6']],
+    ['[999, 2000]', ['uid-range:6']],
+    ['[20000, 2147483648]', ['uid-range:6']],
+    ['[20000]', ['policy-schema:6']],
   ])('%s', (range, problems) => {
     expect(told(`${LEAST}uid_range: ${range}\n`)).toEqual(problems);
   });
@@ -192,9 +203,9 @@ describe('a uid range', () => {
 
 describe('promise 8: off-site copies last three months at least', () => {
   test.each([
-    [91, ['offsite-retention:5']],
+    [91, ['offsite-retention:6']],
     [92, []],
-    [1, ['offsite-retention:5']],
+    [1, ['offsite-retention:6']],
   ])('%d days', (days, problems) => {
     expect(told(`${LEAST}  retention_days: ${days}\n`)).toEqual(problems);
   });
@@ -203,10 +214,10 @@ describe('promise 8: off-site copies last three months at least', () => {
 describe('promise 9: two years of history, unless the policy says otherwise in as many words', () => {
   test.each([
     ['monthly_months: 24', []],
-    ['monthly_months: 23', ['history-too-short:6']],
+    ['monthly_months: 23', ['history-too-short:7']],
     ['monthly_months: 6\n  shorter_than_two_years: true', []],
-    ['monthly_months: 6\n  shorter_than_two_years: false', ['history-too-short:6']],
-    ['monthly_months: 0', ['policy-schema:6']],
+    ['monthly_months: 6\n  shorter_than_two_years: false', ['history-too-short:7']],
+    ['monthly_months: 0', ['policy-schema:7']],
   ])('%j', (lines, problems) => {
     expect(told(`${LEAST}retention:\n  ${lines}\n`)).toEqual(problems);
   });
@@ -221,7 +232,7 @@ describe('a standing warning', () => {
     ['quota-none', LEAST],
     [
       'server-is-master',
-      `server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite:\n  recipient: a\nsalt:\n  master: backup1\n`,
+      `server:\n  name: backup1\n  quota:\n    kind: xfs\noffsite:\n  recipient: a\n  store: gs://ice\nsalt:\n  master: backup1\n`,
     ],
   ])('%s compiles, and is told', (rule, text) => {
     const { policy, problems } = readPolicy(text, 'brinicle.yaml');
@@ -255,18 +266,18 @@ describe('what is pushed', () => {
   const entry = (lines: string): string => `${LEAST}hosts:\n  - match: '*'\n    ${lines}\n`;
 
   test.each([
-    ["exclude: ['*.iso', 'a[']", ['policy-schema:7']],
-    ["seal: ['']", ['policy-schema:7']],
-    ["exclude: ['#x']", ['policy-schema:7']],
-    ["exclude: ['a/']\n    seal: ['!']", ['policy-schema:8']],
-    ['exclude: ["a\\nb"]', ['policy-schema:7']],
-    ['hooks: {before: [{run: " "}]}', ['policy-schema:7']],
-    ['hooks: {before: [{run: "a\\e[2J"}]}', ['policy-schema:7']],
-    ['hooks: {before: [{run: a, on_failure: perhaps}]}', ['policy-schema:7']],
-    ['hooks: {between: []}', ['policy-schema:7']],
-    ['bandwidth: 512', ['policy-schema:7']],
-    ['archive_limits: {objects: 0}', ['policy-schema:7']],
-    ['archive_limits: {bytes: 9000TiB}', ['policy-schema:7']],
+    ["exclude: ['*.iso', 'a[']", ['policy-schema:8']],
+    ["seal: ['']", ['policy-schema:8']],
+    ["exclude: ['#x']", ['policy-schema:8']],
+    ["exclude: ['a/']\n    seal: ['!']", ['policy-schema:9']],
+    ['exclude: ["a\\nb"]', ['policy-schema:8']],
+    ['hooks: {before: [{run: " "}]}', ['policy-schema:8']],
+    ['hooks: {before: [{run: "a\\e[2J"}]}', ['policy-schema:8']],
+    ['hooks: {before: [{run: a, on_failure: perhaps}]}', ['policy-schema:8']],
+    ['hooks: {between: []}', ['policy-schema:8']],
+    ['bandwidth: 512', ['policy-schema:8']],
+    ['archive_limits: {objects: 0}', ['policy-schema:8']],
+    ['archive_limits: {bytes: 9000TiB}', ['policy-schema:8']],
   ])('%j is told at its line', (lines, problems) => {
     expect(told(entry(lines))).toEqual(problems);
   });
@@ -300,9 +311,9 @@ describe('what is pushed', () => {
 
   test.each([
     ['push: {pack_size: 8MiB}\n', []],
-    ['push: {pack_size: 8388607}\n', ['policy-schema:5']],
+    ['push: {pack_size: 8388607}\n', ['policy-schema:6']],
     ['push: {pack_size: 2031MiB}\n', []],
-    ['push: {pack_size: 2032MiB}\n', ['policy-schema:5']],
+    ['push: {pack_size: 2032MiB}\n', ['policy-schema:6']],
   ])('%s', (lines, problems) => {
     expect(told(LEAST + lines)).toEqual(problems);
   });
@@ -326,7 +337,7 @@ describe('the quota of an inbox has room for two packs', () => {
     [
       'kind: btrfs',
       'hosts:\n  - match: a\n    quota: {inodes: 100}\n  - match: b\n    quota: {bytes: 1GiB}\n',
-      ['quota-small:10'],
+      ['quota-small:11'],
     ],
   ])('%s', (lines, rest, problems) => {
     expect(told(quota(lines, rest))).toEqual(problems);
@@ -336,8 +347,8 @@ describe('the quota of an inbox has room for two packs', () => {
 describe('former uid ranges', () => {
   test.each([
     ['[[20000, 29999], [300000, 300009]]', []],
-    ['[[20000, 29999], [500, 900]]', ['uid-range:6']],
-    ['[[30000, 20000]]', ['uid-range:6']],
+    ['[[20000, 29999], [500, 900]]', ['uid-range:7']],
+    ['[[30000, 20000]]', ['uid-range:7']],
   ])('%s', (ranges, problems) => {
     expect(told(`${LEAST}uid_range: [40000, 49999]\nformer_uid_ranges: ${ranges}\n`)).toEqual(problems);
   });

@@ -44,6 +44,7 @@ class PoisonedHost {
     },
     close: () => undefined,
     hasFolder: () => true,
+    holdOffImage: () => ({ release: () => undefined }),
     makeFolder: () => undefined,
     houseDue: () => true,
     houseKept: () => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import policyTemplate from '../../../templates/brinicle.yaml.njk';
 import { fillTemplate } from '../../compile/emit/fill-template.ts';
 import type { Files } from '../../io/ports.ts';
+import { readStoreName } from '../../model/ice/store-location.ts';
 import { minionIdFault } from '../../model/minion-id.ts';
 import { error, type Problem, printable } from '../../model/problem.ts';
 import { yamlScalars } from '../../model/yaml-scalars.ts';
@@ -12,6 +13,7 @@ import { schemaText } from './schema.ts';
 export interface InitOptions {
   server: string;
   recipient: string;
+  store?: string;
 }
 
 function nextSteps(folder: string, server: string): string {
@@ -27,6 +29,13 @@ function nextSteps(folder: string, server: string): string {
 `;
 }
 
+/** What is wrong with the store that a first policy is to name. */
+function faultOfStore(given: string | undefined): string | undefined {
+  if (given === undefined) return 'say where the images go: gs://BUCKET or /FOLDER';
+  const read = readStoreName(given);
+  return 'fault' in read ? printable(read.fault) : undefined;
+}
+
 /** `init [DIR]`: writes a first policy and its schema; never over a file that is there. */
 export function initCommand(
   folder: string,
@@ -35,6 +44,11 @@ export function initCommand(
   terminal: Terminal,
 ): ExitCode {
   const fault = minionIdFault(options.server);
+  const storeFault = options.recipient === 'none' ? undefined : faultOfStore(options.store);
+  if (storeFault !== undefined) {
+    terminal.err(`error: --store: ${storeFault}\n`);
+    return EXIT.usage;
+  }
   if (fault !== undefined || /\p{C}/u.test(options.recipient)) {
     const [option, given] =
       fault === undefined ? ['--recipient', options.recipient] : ['--server', options.server];
@@ -43,8 +57,12 @@ export function initCommand(
     );
     return EXIT.usage;
   }
-  const [server = '', recipient = ''] = yamlScalars([options.server, options.recipient]);
-  const text = fillTemplate(policyTemplate, { server, recipient });
+  const [server = '', recipient = '', store = ''] = yamlScalars([
+    options.server,
+    options.recipient,
+    options.store ?? '',
+  ]);
+  const text = fillTemplate(policyTemplate, { server, recipient, store });
   const problems: Problem[] = [];
   for (const [name, content] of [
     ['brinicle.yaml', text],

@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
 import { backupMinute, backupSecond } from '../../model/backup-minute.ts';
+import type { CompileInputs } from '../../model/compile-inputs.ts';
 import type { Fleet, Host } from '../../model/fleet.ts';
 import { minionIdFault } from '../../model/minion-id.ts';
+import { OFFSITE_CONFIG_FORMAT, type OffsiteConfig } from '../../model/offsite-config.ts';
 import { type HostRule, type NodePolicy, type Policy, pushKeyPath } from '../../model/policy.ts';
 import { ROTATE_CONFIG_FORMAT, type RotateConfig } from '../../model/rotate-config.ts';
 import { SNAP_CONFIG_FORMAT, type SnapConfig } from '../../model/snap-config.ts';
@@ -165,6 +167,36 @@ function rotateConfig({ server, offsite, retention }: Policy): Omit<RotateConfig
   };
 }
 
+/** What of a mapping has a value: a key that the policy leaves out is no key of the configuration. */
+function definedKeys(mapping: object): JsonObject {
+  return Object.fromEntries(Object.entries(mapping).filter(([, value]) => value !== undefined));
+}
+
+/** The configuration of offsite, which the states write as it is; null without an off-site plan. */
+function offsiteConfig(
+  { server, offsite }: Policy,
+  recipients: readonly string[],
+): (Omit<OffsiteConfig, '//' | 'store'> & { store: JsonObject }) | null {
+  if (offsite === 'none') return null;
+  return {
+    format: OFFSITE_CONFIG_FORMAT,
+    archive: server.archive,
+    hosts: HOST_TABLE,
+    user: 'brinicle',
+    store: definedKeys(offsite.store),
+    recipients: [...recipients],
+    retention_days: offsite.retention_days + (offsite.full_every === 'always' ? 0 : offsite.full_every),
+    days: [...new Set(offsite.days)].sort((a, b) => a - b),
+    hour: offsite.hour,
+    full_every: offsite.full_every === 'always' ? null : offsite.full_every,
+    part_bytes: offsite.part_size,
+    memory_bytes: offsite.memory,
+    processors: offsite.processors ?? null,
+    give_up_days: offsite.give_up_days,
+    warn_only: [...new Set(offsite.warn_only)].sort(),
+  };
+}
+
 /** Hour of the daily check: the image of that night has begun, and no host pushes by default. */
 const VERIFY_HOUR = 5;
 
@@ -174,8 +206,8 @@ function verifyData(days: Policy['server']['verify_days']): JsonObject | null {
   return { share: String(Math.ceil(10_000 / days) / 100), hour: VERIFY_HOUR };
 }
 
-function serverData(policy: Policy): JsonObject {
-  const { server, offsite } = policy;
+function serverData(policy: Policy, iceRecipients: readonly string[]): JsonObject {
+  const { server } = policy;
   return {
     node: nodeData(policy.node),
     server: {
@@ -185,14 +217,7 @@ function serverData(policy: Policy): JsonObject {
       sshd: expectedSshd(policy),
       manage_cron: server.manage_cron,
       rotate_minutes: server.rotate_minutes,
-      offsite:
-        offsite === 'none'
-          ? null
-          : {
-              days: [...new Set(offsite.days)].sort((a, b) => a - b),
-              hour: offsite.hour,
-              retention_days: offsite.retention_days,
-            },
+      offsite: offsiteConfig(policy, iceRecipients),
       offsite_minute: backupMinute(server.name),
       verify: verifyData(server.verify_days),
       rotate: rotateConfig(policy),
@@ -240,8 +265,11 @@ function defaultsFile(policy: Policy, sealRecipients: readonly string[]): string
  */
 export function pillarFiles(
   fleet: Fleet,
-  policy: Policy,
-  sealRecipients: readonly string[],
+  {
+    policy,
+    sealRecipients,
+    iceRecipients,
+  }: Pick<CompileInputs, 'policy' | 'sealRecipients' | 'iceRecipients'>,
 ): Map<string, string> {
   const files = new Map<string, string>();
   files.set('defaults.json', defaultsFile(policy, sealRecipients));
@@ -250,6 +278,9 @@ export function pillarFiles(
     if (minionIdFault(host.minionId) === undefined)
       files.set(pillarFile(host.minionId), minionFile(host.minionId, dataOf(host)));
   }
-  files.set(pillarFile(policy.server.name), minionFile(policy.server.name, serverData(policy)));
+  files.set(
+    pillarFile(policy.server.name),
+    minionFile(policy.server.name, serverData(policy, iceRecipients)),
+  );
   return files;
 }

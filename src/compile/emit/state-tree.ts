@@ -45,8 +45,9 @@ const SALT_MODULES: Readonly<Record<string, string>> = {
 /** Emits everything that a Salt master is pointed at. */
 export function emitTree(
   fleet: Fleet,
-  { policy, programs, sealRecipients }: Pick<CompileInputs, 'policy' | 'programs' | 'sealRecipients'>,
+  inputs: Pick<CompileInputs, 'policy' | 'programs' | 'sealRecipients' | 'iceRecipients'>,
 ): OutputTree {
+  const { policy, programs } = inputs;
   const tree = new Map<string, string>();
   const accounts = jailAccounts(fleet, policy);
   for (const [name, text] of Object.entries(FIXED_STATES))
@@ -61,7 +62,7 @@ export function emitTree(
     tree.set('states/brinicle/files/tmpfiles.conf', tmpfilesConf(accounts, policy));
   }
   for (const [path, text] of Object.entries(SALT_MODULES)) tree.set(`states/${path}`, HASH_HEADER + text);
-  for (const [path, text] of pillarFiles(fleet, policy, sealRecipients)) tree.set(`pillar/${path}`, text);
+  for (const [path, text] of pillarFiles(fleet, inputs)) tree.set(`pillar/${path}`, text);
   tree.set('master.d/zz-brinicle.conf', masterConf(policy));
   tree.set('top-lines.sls', topLines(policy));
   return tree;

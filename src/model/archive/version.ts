@@ -15,6 +15,11 @@ export function versionName(at: number): string {
   return `${new Date(at * 1000).toISOString().slice(0, 19).replaceAll(':', '')}Z`;
 }
 
+/** The moment of a version by its name, in seconds since 1970; NaN for no name of a version. */
+export function timeOfVersion(name: string): number {
+  return Date.parse(`${name.slice(0, 13)}:${name.slice(13, 15)}:${name.slice(15)}`) / 1000;
+}
+
 /** True for a name that {@link versionName} gives. */
 export function isVersionName(name: string): boolean {
   return VERSION_NAME.test(name);

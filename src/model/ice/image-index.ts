@@ -4,6 +4,9 @@ import { isVersionName } from '../archive/version.ts';
 /** The format number of an index. */
 export const INDEX_FORMAT = 1;
 
+/** Most parts of an image: with the default size of a part, one of 25 TiB. */
+export const MAX_PARTS = 100_000;
+
 /** Most bytes of an index that are read: an image of 100,000 parts has one of some 40 MB. */
 export const MAX_INDEX = 64 * 2 ** 20;
 
@@ -21,7 +24,8 @@ const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const imageName = z.string().refine(isImageName, 'the name of an image');
 const objectName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/);
 
-const part = z.strictObject({
+/** zod schema of a part in an index. */
+export const partSchema = z.strictObject({
   /** Name of the object, below the image's folder. */
   name: objectName,
   /** Of the OpenPGP message, which is what the store has. */
@@ -32,6 +36,20 @@ const part = z.strictObject({
   /** Of what decrypting gives: this piece of the squashfs. */
   plain: z.strictObject({ bytes: count, sha256: digest }),
 });
+
+/** zod schema of what an image holds, in figures. */
+export const holdsSchema = z.strictObject({
+  hosts: count,
+  versions: count,
+  objects: count,
+  /** Bytes of them all, before compression. */
+  bytes: count,
+  /** Objects that a version names and the archive lacked or had damaged. */
+  missing: count,
+});
+
+/** What an image holds, in figures. */
+export type ImageHolds = z.output<typeof holdsSchema>;
 
 /** zod schema of an index: the last object of an image, which makes it complete. */
 export const imageIndexSchema = z.strictObject({
@@ -48,20 +66,13 @@ export const imageIndexSchema = z.strictObject({
   kind: z.enum(['full', 'increment']),
   /** The images that an increment needs, the full one first; empty for a full image. */
   chain: z.array(imageName).max(400),
-  squashfs: z.strictObject({ bytes: count, sha256: digest }),
+  /** The parts' plain digests say what it is. */
+  squashfs: z.strictObject({ bytes: count }),
   /** In their order; one after the other, decrypted, they are the squashfs. */
-  parts: z.array(part).min(1),
+  parts: z.array(partSchema).min(1).max(MAX_PARTS),
   /** Fingerprints of the keys each of which opens every part, upper-case hex. */
   recipients: z.array(z.string().regex(/^[0-9A-F]{40}$/)).min(1),
-  holds: z.strictObject({
-    hosts: count,
-    versions: count,
-    objects: count,
-    /** Bytes of them all, before compression. */
-    bytes: count,
-    /** Objects that a version names and the archive lacked or had damaged. */
-    missing: count,
-  }),
+  holds: holdsSchema,
 });
 
 /** An image as its index describes it. */

@@ -93,3 +93,25 @@ export function storeName(location: StoreLocation): string {
   if (location.kind === 'folder') return location.path;
   return `${location.kind === 'google' ? 'gs' : 's3'}://${location.bucket}/${location.prefix}`;
 }
+
+/**
+ * Reads a store's location as people write it. `gs://bucket/prefix` and `s3://bucket/prefix` may end with or without a
+ * slash; anything that begins with a slash is a folder. Gives why not, in words, for anything else.
+ */
+export function readStoreName(
+  text: string,
+  region?: string,
+): { location: StoreLocation } | { fault: string } {
+  const [, scheme, bucketName = '', folders = ''] = /^(gs|s3):\/\/([^/]*)\/?(.*)$/.exec(text) ?? [];
+  const below = folders === '' || folders.endsWith('/') ? folders : `${folders}/`;
+  const given =
+    scheme === undefined
+      ? { kind: 'folder', path: text }
+      : scheme === 'gs'
+        ? { kind: 'google', bucket: bucketName, prefix: below }
+        : { kind: 's3', bucket: bucketName, prefix: below, region };
+  if (scheme === 's3' && region === undefined) return { fault: 'the region of the bucket is needed too' };
+  const parsed = storeLocationSchema.safeParse(given);
+  if (parsed.success) return { location: parsed.data };
+  return { fault: `it is not gs://BUCKET, s3://BUCKET or /FOLDER: ${parsed.error.issues[0]?.message ?? ''}` };
+}

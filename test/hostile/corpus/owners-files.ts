@@ -2,7 +2,8 @@ import type { RuleName } from '../../../src/model/problem.ts';
 import { ed25519Line } from '../../model/wire-key.ts';
 import type { HostileCase } from '../case.ts';
 
-const POLICY = 'server:\n  name: backup1\n  quota:\n    kind: ext4\noffsite:\n  recipient: recipient.asc\n';
+const POLICY =
+  'server:\n  name: backup1\n  quota:\n    kind: ext4\noffsite:\n  recipient: recipient.asc\n  store: gs://ice\n';
 
 function ofFile(
   file: string,

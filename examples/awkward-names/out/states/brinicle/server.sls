@@ -91,6 +91,8 @@ brinicle-programs:
         - source: salt://brinicle/files/rotate.cjs
       - /usr/local/lib/brinicle/archive.cjs:
         - source: salt://brinicle/files/archive.cjs
+      - /usr/local/lib/brinicle/offsite.cjs:
+        - source: salt://brinicle/files/offsite.cjs
     - require:
       - test: brinicle-server-pillar
 
@@ -105,6 +107,8 @@ brinicle-commands:
         - contents: {{ program_lines(node.path, 'rotate.cjs') }}
       - /usr/local/sbin/brinicle:
         - contents: {{ program_lines(node.path, 'archive.cjs') }}
+      - /usr/local/sbin/brinicle-offsite:
+        - contents: {{ program_lines(node.path, 'offsite.cjs') }}
     - require:
       - cmd: brinicle-node
       - file: brinicle-programs
@@ -226,24 +230,52 @@ brinicle-verify:
     - require:
       - test: brinicle-server-pillar
 {%- endif %}
-{%- if cron_later %}
-{%- elif server.get('offsite') is mapping %}
+{%- if server.get('offsite') is mapping %}
 
-{#- The program comes with a later release: until then the entry finds nothing to run, and says nothing. #}
+brinicle-offsite-config:
+  file.managed:
+    - name: /etc/brinicle/offsite.json
+    - contents: {{ json_file(server.offsite) }}
+    - user: root
+    - group: root
+    - mode: '0644'
+    - makedirs: True
+    - dir_mode: '0755'
+    - require:
+      - test: brinicle-server-pillar
+
+brinicle-squashfs:
+  pkg.installed:
+    - name: {{ os.squashfs | tojson }}
+    - unless: command -v mksquashfs && command -v unsquashfs
+    - require:
+      - test: brinicle-server-pillar
+{%- if not cron_later %}
+
+{#- Each hour: the program knows when an image is due, and goes on with one that is unfinished, after a reboot too. #}
 brinicle-offsite:
   cron.present:
     - identifier: brinicle-offsite
-    - name: 'test ! -x /usr/local/sbin/brinicle-offsite || /usr/local/sbin/brinicle-offsite'
+    - name: /usr/local/sbin/brinicle-offsite --cron
     - user: root
     - minute: {{ (server.offsite_minute | int) | string | tojson }}
-    - hour: {{ (server.offsite.get('hour') | int) | string | tojson }}
-    - daymonth: {{ server.offsite.get('days') | join(',') | tojson }}
     - require:
       - file: brinicle-archive
+      - file: brinicle-offsite-config
+      - file: brinicle-hosts-table
+      - file: brinicle-commands
 {%- if server.get('manage_cron') %}
       - pkg: brinicle-cron-installed
 {%- endif %}
+{%- endif %}
 {%- else %}
+
+brinicle-offsite-config:
+  file.absent:
+    - name: /etc/brinicle/offsite.json
+    - require:
+      - test: brinicle-server-pillar
+{%- if not cron_later %}
 
 brinicle-offsite:
   cron.absent:
@@ -252,6 +284,7 @@ brinicle-offsite:
     - user: root
     - require:
       - test: brinicle-server-pillar
+{%- endif %}
 {%- endif %}
 {%- if quota.kind != 'none' %}
 

@@ -1,0 +1,72 @@
+import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { type ImageRun, imageRunSchema } from '../model/ice/image-run.ts';
+import type { CompleteImage, OffsiteMemory } from '../offsite/ports.ts';
+import { readText } from './archive-files.ts';
+import { replaceDurably, syncFolder } from './durable.ts';
+import { ICE_RECORD } from './ice-record.ts';
+import { offsitePaths } from './offsite-folder.ts';
+
+const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const newestSchema = z.object({
+  image: z.string(),
+  began: count,
+  ended: count,
+  bytes: count,
+  holdsBytes: count,
+});
+
+/** JSON of a file by a schema; nothing where it is missing or damaged. */
+function remembered<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> | undefined {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch {
+    // What is damaged is as good as lost: then an image is made anew, and nothing is taken for being on ice.
+    return undefined;
+  }
+}
+
+/** What is remembered of images, in the archive's `.offsite`. */
+export function offsiteMemory(archive: string): OffsiteMemory {
+  const paths = offsitePaths(archive);
+  mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
+  const save = (path: string, value: ImageRun | CompleteImage): void => {
+    replaceDurably(path, `${JSON.stringify(value)}\n`);
+    syncFolder(paths.folder);
+  };
+  return {
+    load: () => remembered(paths.run, imageRunSchema),
+    save: (run) => save(paths.run, run),
+    forget: () => rmSync(paths.run, { force: true }),
+    newest: () => remembered(paths.newest, newestSchema),
+    complete: ({ image, began, squashfs, holds }, ended) =>
+      save(paths.newest, {
+        image,
+        began,
+        ended: Math.floor(ended),
+        bytes: squashfs.bytes,
+        holdsBytes: holds.bytes,
+      }),
+    failedAt: () => {
+      const at = statSync(paths.failed, { throwIfNoEntry: false })?.mtimeMs;
+      return at === undefined ? undefined : at / 1000;
+    },
+    noteFailure: (at) => {
+      if (at === undefined) {
+        rmSync(paths.failed, { force: true });
+        return;
+      }
+      writeFileSync(paths.failed, '');
+      utimesSync(paths.failed, at, at);
+    },
+    recordIce: (account, image, through) => {
+      const folder = join(archive, account);
+      replaceDurably(join(folder, ICE_RECORD), `${JSON.stringify({ image, through })}\n`);
+      syncFolder(folder);
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import type { ImageRun } from '../model/ice/image-run.ts';
+import { RUN_FORMAT } from '../model/ice/image-run.ts';
+import { type ImageListing, makeImage, stageImage } from './make-image.ts';
+import {
+  type CompleteImage,
+  type ImageCaps,
+  type ImagedArchive,
+  ImageFault,
+  type ImageMaker,
+} from './ports.ts';
+import { type SendPorts, sendImage } from './send-image.ts';
+
+/** What one run goes by. */
+export interface OffsiteOrder {
+  /** Unix seconds, by a clock that agrees with the time that passed. */
+  now: number;
+  partBytes: number;
+  /** Fingerprints, upper-case hex. */
+  recipients: readonly string[];
+  caps: ImageCaps;
+  giveUpDays: number;
+  /** The version of Brinicle. */
+  program: string;
+  /** The name of a new image. */
+  newName: string;
+}
+
+/** What a run works with. */
+export interface OffsitePorts extends SendPorts {
+  archive: ImagedArchive;
+  maker: ImageMaker;
+  /**
+   * Keeps prune, sweep and compression away from the archive until it is released. Throws {@link ImageFault} when it
+   * cannot be had in time.
+   */
+  lease(): { release(): void };
+}
+
+const DAY = 86_400;
+
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+
+/** Why an image on its way cannot be gone on with; nothing when it can. */
+export function whyGivenUp(
+  run: ImageRun,
+  { now, giveUpDays, recipients }: Pick<OffsiteOrder, 'now' | 'giveUpDays' | 'recipients'>,
+  storeName: string,
+  imageBytes: number | undefined,
+): string | undefined {
+  if (now - run.began > giveUpDays * DAY) return `it was begun more than ${giveUpDays} days ago`;
+  if (run.store !== storeName) return `it was for ${run.store}`;
+  if (run.recipients.join() !== recipients.join()) return 'it was for other recipients';
+  if (imageBytes !== run.squashfs.bytes) return 'its squashfs is gone';
+  return undefined;
+}
+
+/** The image that an earlier run left unfinished, if it can be gone on with. What cannot is removed, and told. */
+export function unfinishedImage(order: OffsiteOrder, ports: OffsitePorts): ImageRun | undefined {
+  const { memory, maker, store, report } = ports;
+  const run = memory.load();
+  const why = run && whyGivenUp(run, order, store.name, maker.size());
+  if (run !== undefined && why === undefined) return run;
+  if (run !== undefined)
+    report.note(
+      `image ${run.image} is given up: ${why}; ${run.parts.length} parts of it stay in the store until their retention ends`,
+    );
+  maker.clear();
+  memory.forget();
+  return undefined;
+}
+
+/** Share of its size that an archive is taken to have when it is compressed, before there is an image of it. */
+const LIKELY_SHARE = 0.6;
+
+/** Bytes that a new image is expected to have, by how well the newest one was compressed. */
+export function expectedImageBytes(
+  { holds, files }: Pick<ImageListing, 'holds' | 'files'>,
+  newest: CompleteImage | undefined,
+): number {
+  const share = newest === undefined ? LIKELY_SHARE : newest.bytes / Math.max(1, newest.holdsBytes);
+  return Math.ceil(holds.bytes * share) + files * 128;
+}
+
+/** Makes the squashfs of a new image under a lease, and remembers it. Nothing where there is no version yet. */
+async function newImage(
+  order: OffsiteOrder,
+  ports: OffsitePorts,
+  signal: AbortSignal,
+): Promise<ImageRun | undefined> {
+  const { archive, maker, memory, store, report, step } = ports;
+  const lease = ports.lease();
+  let listing: ImageListing;
+  try {
+    listing = stageImage(archive, report, maker.beginStage());
+  } finally {
+    lease.release();
+  }
+  step('image staged');
+  if (listing.holds.versions === 0) return undefined;
+  // With two parts of spool, and what must stay free for pushes.
+  const beside = 2 * order.partBytes + order.caps.reserveBytes;
+  const needed = expectedImageBytes(listing, memory.newest()) + beside;
+  const free = maker.freeBytes();
+  if (free < needed)
+    throw new ImageFault(
+      `an image of ${gib(listing.holds.bytes)} needs about ${gib(needed)} beside the archive, and ${gib(free)} are free`,
+    );
+  const squashfs = await makeImage(maker, listing, order.now, order.caps, report, signal, step);
+  maker.endStage();
+  const run: ImageRun = {
+    format: RUN_FORMAT,
+    image: order.newName,
+    began: Math.floor(order.now),
+    kind: 'full',
+    chain: [],
+    store: store.name,
+    squashfs,
+    part_bytes: order.partBytes,
+    recipients: [...order.recipients],
+    holds: listing.holds,
+    whole: listing.hosts
+      .filter(({ account }) => !listing.hurt.has(account))
+      .map(({ account, through }) => ({ account, through })),
+    parts: [],
+  };
+  memory.save(run);
+  step('image remembered');
+  return run;
+}
+
+/**
+ * Brings an image onto the ice: the one that an earlier run left unfinished, or a new one. Throws {@link ImageFault}
+ * and `StoreFault`; what was done until then is remembered, and the next run goes on with it.
+ *
+ * @returns the image that is complete now; nothing where there is no version to make one of
+ */
+export async function runOffsite(
+  unfinished: ImageRun | undefined,
+  order: OffsiteOrder,
+  ports: OffsitePorts,
+  signal: AbortSignal,
+): Promise<ImageRun | undefined> {
+  const run = unfinished ?? (await newImage(order, ports, signal));
+  if (run === undefined) {
+    ports.maker.clear();
+    return undefined;
+  }
+  await sendImage(run, order.program, ports, signal);
+  for (const { account, through } of run.whole) {
+    ports.memory.recordIce(account, run.image, through);
+    ports.step('ice recorded');
+  }
+  ports.memory.complete(run, ports.now());
+  ports.step('image complete');
+  ports.maker.clear();
+  ports.memory.forget();
+  return run;
+}

@@ -1,0 +1,159 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { IceLab } from '../offsite/ice-lab.ts';
+import { requireRestoring } from '../restore/require-programs.ts';
+import { repositoryFolder } from '../throwaway/base.ts';
+
+const PROGRAM = join(repositoryFolder(), 'dist/offsite.cjs');
+const NOW = Math.floor(Date.now() / 1000);
+
+interface Ran {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  out: string;
+  err: string;
+}
+
+function offsite(lab: IceLab, args: readonly string[] = [], env: Record<string, string> = {}): Ran {
+  const ran = spawnSync(process.execPath, [PROGRAM, '--config', lab.config, ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  return { code: ran.status, signal: ran.signal, out: ran.stdout, err: ran.stderr };
+}
+
+/** Paths below a folder, of files alone. */
+function filesBelow(folder: string): string[] {
+  return execFileSync('find', [folder, '-type', 'f', '-printf', '%P\n'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((path) => path !== '')
+    .sort();
+}
+
+/** What an image must hold of the archive: its hosts' versions and objects, and nothing else. */
+function committedFiles(archive: string): string[] {
+  return filesBelow(archive).filter((path) =>
+    /^(?:hosts\.json$|bk-[^/]+\/(?:objects|versions)\/)/.test(path),
+  );
+}
+
+requireRestoring(
+  'gpg',
+  'mksquashfs',
+  'unsquashfs',
+)('promise 5: an image of the archive comes onto the ice', () => {
+  let lab: IceLab;
+  beforeEach(() => {
+    lab = new IceLab();
+    lab.commit('bk-db1', NOW - 7200, { dump: randomBytes(3_000_000), empty: Buffer.alloc(0) }, true);
+    lab.commit('bk-web1', NOW - 7200, { a: Buffer.from('one\n'), b: Buffer.alloc(400_000, 'text ') });
+    lab.commit('bk-web1', NOW - 3600, { a: Buffer.from('two\n'), b: Buffer.alloc(400_000, 'text ') });
+    lab.configure();
+  });
+  afterEach(() => lab.remove());
+
+  test('gpg and unsquashfs give back every committed file, and nothing that is of no version', () => {
+    const stray = join(lab.archive, 'bk-web1/objects/ff', 'f'.repeat(62));
+    execFileSync('mkdir', ['-p', join(stray, '..'), join(lab.archive, 'bk-web1/incoming')]);
+    writeFileSync(stray, 'of an unfinished push');
+    writeFileSync(join(lab.archive, 'bk-web1/state.json'), '{}');
+
+    const ran = offsite(lab);
+    expect(ran.err).toMatch(/\nimage \S+: 3 versions of 2 hosts, .* in 3 parts on .*\n$/);
+    expect(ran).toMatchObject({ code: 0, out: '' });
+
+    const [index, ...others] = lab.indexes();
+    if (index === undefined) throw new Error('no index');
+    expect(others).toEqual([]);
+    expect(index).toMatchObject({ kind: 'full', chain: [], recipients: [lab.fingerprint] });
+    expect(index.holds).toMatchObject({ hosts: 2, versions: 3, objects: 5, missing: 0 });
+    const tree = lab.thaw(index);
+    const wanted = committedFiles(lab.archive).filter((path) => !path.includes('/ff/'));
+    expect(filesBelow(tree)).toEqual(wanted);
+    for (const path of wanted)
+      expect(readFileSync(join(tree, path)).equals(readFileSync(join(lab.archive, path))), path).toBe(true);
+
+    expect(readdirSync(join(lab.archive, '.offsite')).sort()).toEqual([
+      'lease',
+      'lock',
+      'newest.json',
+      'spool',
+    ]);
+    for (const account of lab.accounts())
+      expect(JSON.parse(readFileSync(join(lab.archive, account, 'ice.json'), 'utf8'))).toMatchObject({
+        image: index.image,
+        through: account === 'bk-db1' ? NOW - 7200 : NOW - 3600,
+      });
+  });
+
+  test('what is damaged or missing in the archive is told, and keeps nothing else off the ice', () => {
+    const [damaged = '', missing = ''] = filesBelow(join(lab.archive, 'bk-web1/objects'));
+    const path = join(lab.archive, 'bk-web1/objects', damaged);
+    execFileSync('chmod', ['u+w', path]);
+    writeFileSync(path, 'other');
+    execFileSync('rm', ['-f', join(lab.archive, 'bk-web1/objects', missing)]);
+
+    const ran = offsite(lab);
+    expect(ran.code).toBe(1);
+    expect(ran.err).toContain(
+      `bk-web1/objects/${damaged} is damaged in the archive; see brinicle verify bk-web1`,
+    );
+    expect(ran.err).toContain('bk-web1: 1 objects are missing in the archive');
+    expect(lab.indexes()[0]?.holds).toMatchObject({ hosts: 2, versions: 3, missing: 2 });
+    expect(existsSync(join(lab.archive, 'bk-web1/ice.json'))).toBe(false);
+    expect(existsSync(join(lab.archive, 'bk-db1/ice.json'))).toBe(true);
+  });
+
+  test('killed at every step, the next run ends with a set that restores', () => {
+    const points = [
+      ...offsite(lab, [], { BRINICLE_FAULT_POINT: '?' }).err.matchAll(/^fault point: (.*)$/gm),
+    ].map(([, name = '']) => name);
+    expect(new Set(points)).toEqual(
+      new Set([
+        'image staged',
+        'image made',
+        'image read back',
+        'image remembered',
+        'part spooled',
+        'part sent',
+        'part remembered',
+        'index sent',
+        'ice recorded',
+        'image complete',
+      ]),
+    );
+    const wanted = committedFiles(lab.archive);
+    const counts = new Map<string, number>();
+    for (const name of points) {
+      const times = (counts.get(name) ?? 0) + 1;
+      counts.set(name, times);
+      const before = new Set(lab.indexes().map(({ image }) => image));
+      expect(offsite(lab, [], { BRINICLE_FAULT_POINT: `${name}:${times}` }).signal, name).toBe('SIGKILL');
+      expect(offsite(lab)).toMatchObject({ code: 0, out: '' });
+      const fresh = lab.indexes().filter(({ image }) => !before.has(image));
+      // Killed after its index was sent, an image is sent once more under the same name.
+      expect(fresh.length, name).toBeGreaterThan(0);
+      for (const index of fresh.slice(0, 1)) expect(filesBelow(lab.thaw(index)), name).toEqual(wanted);
+      expect(readdirSync(join(lab.archive, '.offsite')).sort()).toEqual([
+        'lease',
+        'lock',
+        'newest.json',
+        'spool',
+      ]);
+      expect(readdirSync(join(lab.archive, '.offsite/spool'))).toEqual([]);
+    }
+  });
+
+  test('cron works when an image is due or unfinished, and else says nothing', () => {
+    expect(offsite(lab, ['--cron'])).toMatchObject({ code: 0, out: '' });
+    expect(lab.indexes()).toHaveLength(1);
+    expect(offsite(lab, ['--cron'])).toEqual({ code: 0, signal: null, out: '', err: '' });
+    expect(lab.indexes()).toHaveLength(1);
+    offsite(lab, [], { BRINICLE_FAULT_POINT: 'part sent:2' });
+    offsite(lab, ['--cron']);
+    expect(lab.indexes()).toHaveLength(2);
+  });
+});
