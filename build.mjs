@@ -34,11 +34,11 @@ const __dirname = import.meta.dirname;`;
 
 const shared = { outdir: 'dist', bundle: true, platform: 'node', alias, logLevel: 'warning' };
 
-const forNode18 = { ...shared, ...deployedOptions, outExtension: { '.js': '.cjs' } };
+const forNode18 = { ...deployedOptions, outExtension: { '.js': '.cjs' } };
 
 await Promise.all([
-  build({ ...forNode18, entryPoints: written(deployed) }),
-  build({ ...forNode18, entryPoints: inRoot, outdir: 'dist/in-root' }),
+  build({ ...shared, ...forNode18, entryPoints: written(deployed) }),
+  build({ ...shared, ...forNode18, entryPoints: inRoot, outdir: 'dist/in-root' }),
   build({
     ...shared,
     entryPoints: written(programs),

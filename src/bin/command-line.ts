@@ -11,6 +11,8 @@ import { pillarCommand } from './commands/pillar.ts';
 import { SCHEMAS, schemaText } from './commands/schema.ts';
 import { completionScript, SHELLS } from './completion.ts';
 import { examples } from './help-text.ts';
+import { addIceCommands } from './ice-commands.ts';
+import { processIceContext } from './ice-context.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { processKeyContext } from './key-context.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
@@ -121,7 +123,9 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .addHelpText('after', examples('brinicle pillar -C /srv/brinicle -- web1.example.test'))
     .action((minionId: string, options: FleetOptions) => finish(pillarCommand(minionId, options, terminal)));
 
-  addArchiveCommands(program, processContext(terminal), finish);
+  const context = processContext(terminal);
+  addArchiveCommands(program, context, finish);
+  addIceCommands(program, processIceContext(context), finish);
   addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 
   program

@@ -15,10 +15,11 @@ import { leaseArchive } from '../../../io/prune-lease.ts';
 import { readHostTable } from '../../../io/server-config.ts';
 import { squashfsMaker } from '../../../io/squashfs-image.ts';
 import { stepBack } from '../../../io/step-back.ts';
+import { HOSTS_FILE } from '../../../model/ice/image-paths.ts';
 import type { ImageRun } from '../../../model/ice/image-run.ts';
 import type { OffsiteConfig } from '../../../model/offsite-config.ts';
 import { error, hasErrors } from '../../../model/problem.ts';
-import { HOSTS_FILE } from '../../../offsite/make-image.ts';
+
 import { ImageFault, type OffsiteMemory } from '../../../offsite/ports.ts';
 import { type OffsitePorts, runOffsite, unfinishedImage } from '../../../offsite/run-offsite.ts';
 import { lastDue } from '../../../offsite/schedule.ts';
