@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -181,20 +181,37 @@ export function gpgDecryptor(keys: GpgKeys): Decryptor {
   };
 }
 
-/** A keyring of its own with the key of one file in it, or why not. It is removed by {@link KeyHome.remove}. */
+/** How keyrings of one run are called, before its process number. */
+const KEY_HOME = 'brinicle-key-';
+
+/** A keyring of its own with the key of one file in it, until it is removed. */
 export interface KeyHome {
   home: string;
   remove(): void;
 }
 
+function removeKeyHome(home: string): void {
+  spawnSync('gpgconf', ['--homedir', home, '--kill', 'all'], { stdio: 'ignore' });
+  rmSync(home, { recursive: true, force: true });
+}
+
+/** Removes the keyrings of runs that were killed. */
+function sweepKeyHomes(): void {
+  const own = process.geteuid?.();
+  for (const name of readdirSync(tmpdir())) {
+    const home = join(tmpdir(), name);
+    const pid = name.startsWith(KEY_HOME) ? /^\d+/.exec(name.slice(KEY_HOME.length))?.[0] : undefined;
+    if (pid === undefined || existsSync(`/proc/${pid}`) || lstatSync(home).uid !== own) continue;
+    removeKeyHome(home);
+  }
+}
+
 /** Puts a private key, as it was exported, into a keyring of its own: it stays as encrypted as it is. */
 export function keyHome(keyFile: string): KeyHome | { fault: string } {
+  sweepKeyHomes();
   // The agent's socket takes no long path, so this cannot lie in a folder of the caller's.
-  const home = mkdtempSync(join(tmpdir(), 'brinicle-key-'));
-  const remove = (): void => {
-    spawnSync('gpgconf', ['--homedir', home, '--kill', 'all'], { stdio: 'ignore' });
-    rmSync(home, { recursive: true, force: true });
-  };
+  const home = mkdtempSync(join(tmpdir(), `${KEY_HOME}${process.pid}-`));
+  const remove = (): void => removeKeyHome(home);
   const { status, stderr, error } = spawnSync(
     'gpg',
     ['--homedir', home, '--batch', '--quiet', '--import', keyFile],
