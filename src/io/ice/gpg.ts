@@ -10,6 +10,9 @@ import { isErrno } from '../errno.ts';
 /** Lines of gpg that are kept. */
 const MOST_LINES = 20;
 
+/** Bytes that wait for gpg. */
+const AHEAD = 2 ** 20;
+
 /** Whose private keys gpg is to use, and how it asks for their passphrase. */
 export interface GpgKeys {
   /** Another keyring than the caller's own. */
@@ -115,22 +118,21 @@ class Verdict {
 /** Hands all bytes to gpg; what the source threw is told, and a gpg that went away is not, for its verdict tells. */
 async function feed(source: AsyncIterable<Uint8Array>, stdin: Writable): Promise<unknown> {
   let gone = false;
-  stdin.on('error', () => {
+  let wake = (): void => undefined;
+  const stop = (): void => {
     gone = true;
-  });
-  stdin.on('close', () => {
-    gone = true;
-  });
+    wake();
+  };
+  stdin.on('error', stop);
+  stdin.on('close', stop);
   try {
     for await (const piece of source) {
       if (gone) break;
-      if (!stdin.write(piece))
+      stdin.write(piece, () => wake());
+      // Some is read ahead, so that gpg never waits for a disk or a network that is quick enough.
+      while (!gone && stdin.writableLength > AHEAD)
         await new Promise<void>((settle) => {
-          const go = (): void => {
-            for (const event of ['drain', 'error', 'close']) stdin.off(event, go);
-            settle();
-          };
-          for (const event of ['drain', 'error', 'close']) stdin.on(event, go);
+          wake = settle;
         });
     }
   } catch (thrown) {
