@@ -9,7 +9,7 @@ import sys
 from machine import install
 
 # Exactly these: what they get wrong, the tests say by name.
-WANTED = ["gcp-storage-emulator==2026.7.19", "moto[s3,server]==5.2.5"]
+WANTED = ["gcp-storage-emulator==2026.7.19", "moto[s3]==5.2.5", "flask==3.*", "flask-cors==6.*"]
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(REPOSITORY, ".cache", "stores")
 STAMP = os.path.join(FOLDER, "installed")

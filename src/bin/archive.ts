@@ -17,9 +17,13 @@ const OF_OFFSITE = ['offsite', 'ice'];
 /** Runs a command of the off-site program; answers with its exit code. */
 function runOffsiteProgram([command = '', ...rest]: readonly string[]): number {
   const args = command === 'ice' ? [command, ...rest] : rest;
-  const { status, error } = spawnSync(process.execPath, [join(__dirname, 'offsite.cjs'), ...args], {
-    stdio: 'inherit',
-  });
+  const { status, error } = spawnSync(
+    process.execPath,
+    [...process.execArgv, join(__dirname, 'offsite.cjs'), ...args],
+    {
+      stdio: 'inherit',
+    },
+  );
   if (error !== undefined) throw error;
   return status ?? EXIT.problems;
 }

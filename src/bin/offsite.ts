@@ -2,10 +2,14 @@ import { Command, CommanderError } from 'commander';
 import { readConfigFile } from '../io/config-file.ts';
 import { OFFSITE_CONFIG, type OffsiteConfig, offsiteConfigSchema } from '../model/offsite-config.ts';
 import { error, type Problem, printable } from '../model/problem.ts';
+import { processContext } from './archive-context.ts';
 import { checkCommand } from './commands/offsite/check.ts';
 import { dryRunCommand } from './commands/offsite/dry-run.ts';
 import type { OffsiteOptions } from './commands/offsite/offsite-context.ts';
 import { runCommand } from './commands/offsite/run.ts';
+import { examples } from './help-text.ts';
+import { addIceCommands } from './ice-commands.ts';
+import { processIceContext } from './ice-context.ts';
 import { EXIT, printProblems, processTerminal, type Terminal } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -50,6 +54,7 @@ async function main(args: readonly string[]): Promise<number> {
     )
     .version(VERSION)
     .exitOverride()
+    .enablePositionalOptions()
     .option('--config <file>', 'the configuration that the states write', OFFSITE_CONFIG)
     .option('--cron', 'work only when an image is due or unfinished, and put what happened into the log')
     .option('--dry-run', 'send nothing: say what the next image would hold, and what the checks say')
@@ -63,9 +68,15 @@ async function main(args: readonly string[]): Promise<number> {
     .description(
       'Says whether the store refuses deletion, the credential can only add, and the recipients can be used.',
     )
-    .action(async () => {
-      code = await configured(program.opts<OffsiteOptions>(), checkCommand);
+    .option('--config <file>', 'the configuration that the states write', OFFSITE_CONFIG)
+    .option('--json', 'print what was found as JSON')
+    .addHelpText('after', examples('brinicle offsite check', 'brinicle offsite check --json'))
+    .action(async (options: OffsiteOptions) => {
+      code = await configured(options, checkCommand);
     });
+  addIceCommands(program, processIceContext(processContext(terminal)), (finished) => {
+    code = finished;
+  });
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;

@@ -68,7 +68,8 @@ export interface StoredObject {
  * Why a store did not do something.
  * - `again`: the same may succeed later (network, 429, 5xx, a stall); the caller waits and tries anew
  * - `taken`: an object of that name is there already; it was not touched
- * - `damaged`: the store got other bytes than were meant, and kept none of them
+ * - `damaged`: the store got other bytes than were meant and kept none of them, or says afterwards that it has others:
+ *   what lies under the name then counts for nothing
  * - `refused`: the credential may not do that, or is expired
  * - `absent`: no such bucket or object
  * - `final`: anything else that waiting does not mend

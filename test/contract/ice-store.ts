@@ -12,21 +12,35 @@ import {
 } from '../../src/offsite/ports.ts';
 import { crc32cHex, sumsOf } from '../ice/sums.ts';
 
+/** What a server may not be able to show; a test of it is left out, for the reason that is given. */
+export interface Without {
+  /** It does not refuse a name that is taken. */
+  taken?: string;
+  /** It compares no checksum. */
+  checksum?: string;
+  /** Nobody can put another object under a name. */
+  overwrite?: string;
+  /** It looks at no credential. */
+  credential?: string;
+  /** There is no bucket that could be absent. */
+  bucket?: string;
+  /** There is no connection. */
+  connection?: string;
+}
+
 /** A store that is open for a run of the contract, and how others see it. */
 export interface OpenedStore {
   /** With a credential that may create, and with one that may list and read. */
   writer: IceStore;
   reader: IceReader;
-  /** The same bucket with a credential that the store does not accept; left out where there is none. */
+  /** The same bucket with a credential that the store does not accept. */
   stranger?: () => IceStore & IceReader;
-  /** A bucket that is not there; left out where there is none. */
+  /** A bucket that is not there. */
   absent?: () => IceStore & IceReader;
   /** The same store, over a connection that ends after so many bytes of one direction, each time. */
   cut?: (direction: 'up' | 'down', bytes: number) => Promise<IceStore & IceReader>;
-  /** Puts other bytes under a name that is taken; left out where nobody could. */
+  /** Puts other bytes under a name that is taken. */
   overwrite?: (name: string, content: string) => Promise<void>;
-  /** The server does what the real one would not: tests of these are left out, by name, with the reason. */
-  lacks?: Partial<Record<'taken' | 'checksum', string>>;
   close(): Promise<void>;
 }
 
@@ -96,7 +110,14 @@ export class Sources {
  *
  * @param open makes a store that holds nothing below the prefix of its location
  */
-export function iceStoreContract(title: string, open: () => Promise<OpenedStore>): void {
+export function iceStoreContract(title: string, without: Without, open: () => Promise<OpenedStore>): void {
+  /** `test` for what this server can show. */
+  const where = (trait: keyof Without): typeof test | (() => void) =>
+    without[trait] === undefined ? test : () => undefined;
+  const given = <T>(part: T | undefined): T => {
+    if (part === undefined) throw new Error('the store was opened without what its tests need');
+    return part;
+  };
   describe(`contract of a store: ${title}`, () => {
     let store: OpenedStore;
     const sources = new Sources();
@@ -154,8 +175,7 @@ export function iceStoreContract(title: string, open: () => Promise<OpenedStore>
       expect((await read(5, 5)).length).toBe(0);
     });
 
-    test('an object that is there is never replaced', async (context) => {
-      if (store.lacks?.taken !== undefined) return context.skip(store.lacks.taken);
+    where('taken')('an object that is there is never replaced', async () => {
       const { name, source } = await put(Buffer.from('the first'));
       const other = sources.make(Buffer.from('the second'));
       const fault = await faultOf(store.writer.put(name, other, never(), () => undefined));
@@ -165,8 +185,7 @@ export function iceStoreContract(title: string, open: () => Promise<OpenedStore>
       expect((await readAll(store.reader, objects[0] as StoredObject)).bytes.toString()).toBe('the first');
     });
 
-    test('what comes damaged is not kept', async (context) => {
-      if (store.lacks?.checksum !== undefined) return context.skip(store.lacks.checksum);
+    where('checksum')('what comes damaged is not kept', async () => {
       const name = freshName();
       const good = sources.make(Buffer.from('what was meant'));
       const bad = { ...sources.make(Buffer.from('what has come.')), ...sumsWithout(good) };
@@ -184,10 +203,9 @@ export function iceStoreContract(title: string, open: () => Promise<OpenedStore>
       expect(await names(`${folder}none`)).toEqual([]);
     });
 
-    test('what was overwritten is listed and read by its version', async (context) => {
-      if (store.overwrite === undefined) return context.skip('this store lets nobody overwrite');
+    where('overwrite')('what was overwritten is listed and read by its version', async () => {
       const { name } = await put(Buffer.from('the good one'));
-      await store.overwrite(name, 'rubbish');
+      await given(store.overwrite)(name, 'rubbish');
       const objects = await listed(store.reader, name);
       const contents = await Promise.all(
         objects.map(async (object) => (await readAll(store.reader, object)).bytes.toString()),
@@ -202,62 +220,67 @@ export function iceStoreContract(title: string, open: () => Promise<OpenedStore>
       expect(['absent', 'final']).toContain(fault?.kind);
     });
 
-    test('a bucket that is not there is absent', async (context) => {
-      if (store.absent === undefined) return context.skip('this store has no bucket that could be absent');
-      const absent = store.absent();
+    where('bucket')('a bucket that is not there is absent', async () => {
+      const absent = given(store.absent)();
       const source = sources.make(Buffer.from('nowhere'));
       expect((await faultOf(absent.put(freshName(), source, never(), () => undefined))).kind).toBe('absent');
       expect((await faultOf(absent.examine(never()))).kind).toBe('absent');
       expect((await faultOf(listed(absent, ''))).kind).toBe('absent');
     });
 
-    test('a credential that is none is refused, whatever it is used for, and not shown', async (context) => {
-      if (store.stranger === undefined) return context.skip('this store asks for no credential');
-      const stranger = store.stranger();
-      const source = sources.make(Buffer.from('of a stranger'));
-      const faults = [
-        await faultOf(stranger.put(freshName(), source, never(), () => undefined)),
-        await faultOf(stranger.examine(never())),
-        await faultOf(listed(stranger, '')),
-      ];
-      expect(faults.map(({ kind }) => kind)).toEqual(['refused', 'refused', 'refused']);
-      for (const { message } of faults) expectNoSecret(message);
-    });
+    where('credential')(
+      'a credential that is none is refused, whatever it is used for, and not shown',
+      async () => {
+        const stranger = given(store.stranger)();
+        const source = sources.make(Buffer.from('of a stranger'));
+        const faults = [
+          await faultOf(stranger.put(freshName(), source, never(), () => undefined)),
+          await faultOf(stranger.examine(never())),
+          await faultOf(listed(stranger, '')),
+        ];
+        expect(faults.map(({ kind }) => kind)).toEqual(['refused', 'refused', 'refused']);
+        for (const { message } of faults) expectNoSecret(message);
+      },
+    );
 
-    test('an upload whose connection is cut fails to be tried again, or is whole', async (context) => {
-      if (store.cut === undefined) return context.skip('this store has no connection');
-      const cut = await store.cut('up', 3 * MiB);
-      const name = freshName();
-      const source = sources.make(randomBytes(9 * MiB));
-      const outcome = await cut
-        .put(name, source, never(), () => undefined)
-        .catch((thrown: unknown) => thrown);
-      const objects = await listed(store.reader, name);
-      if (outcome instanceof StoreFault) {
-        expect(outcome.kind).toBe('again');
-        expectNoSecret(outcome.message);
-        // The last answer alone may be what was cut, and never a part of the object.
-        for (const { bytes } of objects) expect(bytes).toBe(source.bytes);
-      } else {
-        expect(outcome).toMatchObject({ bytes: source.bytes });
-        const { bytes } = await readAll(store.reader, objects[0] as StoredObject);
-        expect(createHash('sha256').update(bytes).digest('hex')).toBe(source.sha256);
-      }
-    });
+    where('connection')(
+      'an upload whose connection is cut fails to be tried again, or is whole',
+      async () => {
+        const cut = await given(store.cut)('up', 3 * MiB);
+        const name = freshName();
+        const source = sources.make(randomBytes(9 * MiB));
+        const outcome = await cut
+          .put(name, source, never(), () => undefined)
+          .catch((thrown: unknown) => thrown);
+        const objects = await listed(store.reader, name);
+        if (outcome instanceof StoreFault) {
+          expect(outcome.kind).toBe('again');
+          expectNoSecret(outcome.message);
+          // The last answer alone may be what was cut, and never a part of the object.
+          for (const { bytes } of objects) expect(bytes).toBe(source.bytes);
+        } else {
+          expect(outcome).toMatchObject({ bytes: source.bytes });
+          const { bytes } = await readAll(store.reader, objects[0] as StoredObject);
+          expect(createHash('sha256').update(bytes).digest('hex')).toBe(source.sha256);
+        }
+      },
+    );
 
-    test('a download whose connection is cut gives what came, and goes on from there', async (context) => {
-      if (store.cut === undefined) return context.skip('this store has no connection');
-      const content = randomBytes(4 * MiB);
-      const { name } = await put(content);
-      const [object] = await listed(store.reader, name);
-      const cut = await store.cut('down', 2 * MiB);
-      const first = await readAll(cut, object as StoredObject);
-      expect(first.fault?.kind).toBe('again');
-      expect(first.bytes.length).toBeGreaterThan(MiB);
-      expect(first.bytes.length).toBeLessThan(content.length);
-      const rest = await readAll(store.reader, object as StoredObject, first.bytes.length);
-      expect(Buffer.concat([first.bytes, rest.bytes]).equals(content)).toBe(true);
-    });
+    where('connection')(
+      'a download whose connection is cut gives what came, and goes on from there',
+      async () => {
+        const content = randomBytes(4 * MiB);
+        const { name } = await put(content);
+        const [object] = await listed(store.reader, name);
+        const cut = await given(store.cut)('down', 2 * MiB);
+        const first = await readAll(cut, object as StoredObject);
+        expect(first.fault?.kind).toBe('again');
+        expect(first.bytes.length).toBeGreaterThan(MiB);
+        expect(first.bytes.length).toBeLessThan(content.length);
+        const rest = await readAll(store.reader, object as StoredObject, first.bytes.length);
+        expect(Buffer.concat([first.bytes, rest.bytes]).equals(content)).toBe(true);
+      },
+    );
 
     test('what is aborted ends with the reason, at once', async () => {
       const stop = new Error('stopped by the test');

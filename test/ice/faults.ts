@@ -16,6 +16,8 @@ export type Misdeed =
   | { cutAnswerAt: number }
   /** Does all that was asked, and ends the connection instead of saying so. */
   | { loseAnswer: true }
+  /** Gives all of an object where a part was asked for. */
+  | { ignoreRange: true }
   /** Does all that was asked, and names another checksum than that of the bytes. */
   | { wrongChecksum: true };
 

@@ -169,6 +169,11 @@ export class GoogleBucket {
     );
   }
 
+  /** Loses an object, as no store should. */
+  lose(name: string): void {
+    for (const one of this.list(name, true)) if (one.name === name) this.#drop(one);
+  }
+
   /** What a PATCH of the bucket asks for. */
   change(wanted: Record<string, unknown>, may: RightCheck): void {
     demand(may, 'storage.buckets.update');

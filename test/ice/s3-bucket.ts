@@ -146,6 +146,11 @@ export class S3Bucket {
     this.#drop(found);
   }
 
+  /** Loses an object and all its versions, as no store should. */
+  lose(key: string): void {
+    for (const version of this.#versions.get(key) ?? []) this.#drop(version);
+  }
+
   #isLocked({ lock }: S3Version, bypassGovernance: boolean): boolean {
     if (lock === undefined || this.#now() >= lock.until) return false;
     return lock.mode === 'COMPLIANCE' || !bypassGovernance;

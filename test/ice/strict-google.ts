@@ -30,7 +30,7 @@ import {
   type RightCheck,
 } from './google-bucket.ts';
 import { startLoopbackServer } from './loopback-server.ts';
-import { crc32cBase64, sumsOf } from './sums.ts';
+import { crc32cBase64, damageFile, sumsOf } from './sums.ts';
 
 /** What a chunk that is not the last must be a multiple of, and what a cut one is kept of. */
 const GRAIN = 256 * 1024;
@@ -103,6 +103,9 @@ export interface StrictGoogle {
   skewClock(seconds: number): void;
   /** An object as if it had been uploaded. */
   plant(name: string, content: string | Uint8Array, bucket?: string): Generation;
+  /** Loses an object, or turns a byte of it over, without a word. */
+  lose(name: string, bucket?: string): void;
+  damage(name: string, bucket?: string): void;
   /** Every request so far. */
   readonly calls: readonly SeenCall[];
   close(): Promise<void>;
@@ -169,6 +172,10 @@ function shownObject(bucket: GoogleBucket, one: Generation, wrongChecksum = fals
       retentionExpirationTime: new Date(one.storedAt + bucket.retention * 1000).toISOString(),
     }),
   };
+}
+
+function rangeOf({ act, request }: Asked): string {
+  return act !== undefined && 'ignoreRange' in act ? '' : (request.headers.range ?? '');
 }
 
 class Double {
@@ -334,7 +341,7 @@ class Double {
 
   async answerRead(asked: Asked, one: Generation): Promise<void> {
     const size = one.sums.bytes;
-    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked.request.headers.range ?? '') ?? [];
+    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(rangeOf(asked)) ?? [];
     const start = Number(first ?? 0);
     const end = Math.min(last === undefined || last === '' ? size - 1 : Number(last), size - 1);
     if (range !== undefined && start >= size)
@@ -491,6 +498,12 @@ export async function startStrictGoogle(options: StrictGoogleOptions = {}): Prom
       double.skew = seconds;
     },
     plant: (name, content, bucket) => double.plant(bucketOf(bucket), name, content),
+    lose: (name, bucket) => bucketOf(bucket).lose(name),
+    damage: (name, bucket) => {
+      const path = bucketOf(bucket).live(name)?.path;
+      if (path === undefined) throw new Error(`no object ${name}`);
+      damageFile(path);
+    },
     calls: double.calls,
     close: async () => {
       await server.close();

@@ -36,7 +36,7 @@ import {
   xmlDocument,
   xmlError,
 } from './s3-xml.ts';
-import { crc32cBase64, type Sums, sumsOf } from './sums.ts';
+import { crc32cBase64, damageFile, type Sums, sumsOf } from './sums.ts';
 
 /** Least bytes of a piece of a multipart upload that is not the last. */
 const LEAST_PIECE = 5 * 2 ** 20;
@@ -112,6 +112,9 @@ export interface StrictS3 {
   plant(key: string, content: string | Uint8Array, bucket?: string): S3Version;
   /** Multipart uploads that nobody ended. */
   unfinished(): number;
+  /** Loses an object, or turns a byte of it over, without a word. */
+  lose(name: string, bucket?: string): void;
+  damage(name: string, bucket?: string): void;
   /** Every request so far. */
   readonly calls: readonly SeenCall[];
   close(): Promise<void>;
@@ -195,6 +198,10 @@ function checkSums(request: IncomingMessage, sums: Sums): void {
       'XAmzContentSHA256Mismatch',
       'The provided x-amz-content-sha256 does not match.',
     );
+}
+
+function rangeOf({ act, request }: Asked): string {
+  return act !== undefined && 'ignoreRange' in act ? '' : (request.headers.range ?? '');
 }
 
 class Double {
@@ -449,7 +456,7 @@ class Double {
         "The operation is not valid for the object's storage class",
       );
     const size = content.sums.bytes;
-    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked.request.headers.range ?? '') ?? [];
+    const [range, first, last] = /^bytes=(\d+)-(\d*)$/.exec(rangeOf(asked)) ?? [];
     const start = Number(first ?? 0);
     const end = Math.min(last === undefined || last === '' ? size - 1 : Number(last), size - 1);
     if (range !== undefined && start >= size)
@@ -659,6 +666,12 @@ export async function startStrictS3(options: StrictS3Options = {}): Promise<Stri
     },
     plant: (key, content, bucket) => double.plant(bucketOf(bucket), key, content),
     unfinished: () => double.multiparts.size,
+    lose: (name, bucket) => bucketOf(bucket).lose(name),
+    damage: (name, bucket) => {
+      const path = bucketOf(bucket).live(name)?.content?.path;
+      if (path === undefined) throw new Error(`no object ${name}`);
+      damageFile(path);
+    },
     calls: double.calls,
     close: async () => {
       await server.close();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
 /** CRC32C (Castagnoli, reflected polynomial 0x82f63b78), eight bytes a step: the doubles' own, to judge others by. */
 const TABLES = makeTables();
@@ -89,4 +89,17 @@ export function sumsOf(path: string): Sums {
     closeSync(file);
   }
   return { bytes, md5: md5.digest(), sha256: sha256.digest(), crc32c: crc };
+}
+
+/** Turns a byte in the middle of a file into another. */
+export function damageFile(path: string): void {
+  const file = openSync(path, 'r+');
+  try {
+    const [middle, byte] = [sumsOf(path).bytes >> 1, Buffer.alloc(1)];
+    if (readSync(file, byte, 0, 1, middle) !== 1) throw new Error('a file without bytes');
+    byte.writeUInt8(byte.readUInt8() ^ 0xff);
+    writeSync(file, byte, 0, 1, middle);
+  } finally {
+    closeSync(file);
+  }
 }

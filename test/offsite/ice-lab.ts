@@ -83,6 +83,14 @@ export class IceLab {
     return putVersion({ account: folder, at, manifest, packed, record: recordOf(at, manifest) });
   }
 
+  /** Paths of the objects of a host's pool. */
+  objects(account: string): string[] {
+    const pool = join(this.archive, account, 'objects');
+    return readdirSync(pool).flatMap((first) =>
+      readdirSync(join(pool, first)).map((name) => join(pool, first, name)),
+    );
+  }
+
   /** Names of all objects of the store. */
   stored(): string[] {
     return readdirSync(this.store, { recursive: true })

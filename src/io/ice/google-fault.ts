@@ -30,6 +30,7 @@ function parsed(body: unknown): unknown {
 }
 
 function kindOf({ status, reason, message }: GoogleAnswer): StoreFaultKind {
+  if (status === 501) return 'final';
   if (status === 412) return 'taken';
   if (status === 404) return 'absent';
   if (status === 408 || status === 429 || status >= 500 || /rateLimitExceeded/i.test(reason)) return 'again';
@@ -81,8 +82,11 @@ export function googleFault(thrown: unknown, doing: string): StoreFault {
   const connection = connectionFault(thrown, doing);
   if (connection !== undefined) return connection;
   const message = textAt(thrown, 'message') ?? String(thrown);
-  const isCredential = /default credentials|private.?key|PEM|DECODER|asn1|client_email|credential/i.test(
-    message,
-  );
+  if (/default credentials/i.test(message))
+    return new StoreFault(
+      'refused',
+      `${doing}: there are no application default credentials; name a key file`,
+    );
+  const isCredential = /private.?key|PEM|DECODER|asn1|client_email|credential/i.test(message);
   return new StoreFault(isCredential ? 'refused' : 'final', `${doing}: ${storeWords(message)}`);
 }

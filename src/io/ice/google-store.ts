@@ -17,7 +17,7 @@ import { answerFault, googleFault, readGoogleAnswer } from './google-fault.ts';
 import { googleLifecycle } from './google-lifecycle.ts';
 import { type GoogleObject, sendResumable } from './google-upload.ts';
 import { exchange, textOf } from './http-exchange.ts';
-import { patiently, STALL_SECONDS } from './patiently.ts';
+import { FIRST_WAIT, type Patience, patiently, STALL_SECONDS } from './patiently.ts';
 
 /** Seconds of a day. */
 const DAY = 86_400;
@@ -49,16 +49,16 @@ interface Held {
 class GoogleStore implements IceStore, IceReader {
   readonly name: string;
   readonly #location: GoogleStoreLocation;
-  readonly #stall: number;
+  readonly #patience: Patience;
   readonly #bucket: Bucket;
   readonly #auth: Storage['authClient'];
   readonly #base: string;
   readonly #agent: Agent;
 
-  constructor(location: GoogleStoreLocation, storage: Storage, stallSeconds: number) {
+  constructor(location: GoogleStoreLocation, storage: Storage, patience: Patience) {
     this.name = storeName(location);
     this.#location = location;
-    this.#stall = stallSeconds;
+    this.#patience = patience;
     this.#bucket = storage.bucket(location.bucket);
     this.#auth = storage.authClient;
     this.#base = location.endpoint ?? storage.apiEndpoint;
@@ -67,16 +67,22 @@ class GoogleStore implements IceStore, IceReader {
   }
 
   #do<T>(doing: string, signal: AbortSignal, work: Parameters<typeof patiently<T>>[3]): Promise<T> {
-    return patiently(doing, this.#stall, signal, work).catch((thrown: unknown) => {
+    return patiently(doing, this.#patience.stallSeconds, signal, work).catch((thrown: unknown) => {
       if (signal.aborted) throw signal.reason;
       throw googleFault(thrown, doing);
     });
+  }
+
+  /** Fails where there is none: Google's client would go on as anybody. */
+  async #demandCredential(): Promise<void> {
+    await this.#auth.getRequestHeaders(this.#base);
   }
 
   async examine(signal: AbortSignal): Promise<StoreFacts> {
     const doing = `examining ${this.name}`;
     const permissions = [CREATE, ...new Set(Object.values(TOO_MUCH).flat())];
     const held = await this.#do<Held>(doing, signal, async () => {
+      await this.#demandCredential();
       const [answer] = await this.#bucket.iam.testPermissions(permissions);
       return { has: (permission) => answer[permission] === true };
     });
@@ -135,7 +141,11 @@ class GoogleStore implements IceStore, IceReader {
       return await this.#do(doing, signal, async (watch) => {
         const address = await this.#begin(name, source);
         watch.alive();
-        return taken(name, source, await sendResumable(this.#agent, address, source, doing, watch, progress));
+        return taken(
+          name,
+          source,
+          await sendResumable(this.#agent, address, source, doing, watch, progress, this.#patience.firstWait),
+        );
       });
     } catch (thrown) {
       // Where replacing needs a right that is not there, Google says so instead of that the name is taken.
@@ -157,6 +167,11 @@ class GoogleStore implements IceStore, IceReader {
       },
       preconditionOpts: { ifGenerationMatch: 0 },
     });
+    if (this.#base.startsWith('https:') && !address.startsWith('https:'))
+      throw new StoreFault(
+        'final',
+        `uploading ${name}: the store wants the bytes over a connection in the clear`,
+      );
     return address;
   }
 
@@ -165,6 +180,7 @@ class GoogleStore implements IceStore, IceReader {
     let pageToken: string | undefined;
     do {
       const { items, next } = await this.#do(doing, signal, async () => {
+        await this.#demandCredential();
         const [files, query] = await this.#bucket.getFiles({
           prefix: this.#location.prefix + prefix,
           versions: true,
@@ -231,18 +247,21 @@ class GoogleStore implements IceStore, IceReader {
   ): Promise<IncomingMessage | undefined> {
     const object = encodeURIComponent(this.#location.prefix + name);
     const url = `${this.#base}/storage/v1/b/${this.#location.bucket}/o/${object}?alt=media&generation=${version}`;
+    const isPart = from > 0 || end !== undefined;
     const range = `bytes=${from}-${end === undefined ? '' : end - 1}`;
     const answer = await exchange({
       method: 'GET',
       url,
       headers: {
         ...(await this.#auth.getRequestHeaders(url)),
-        ...((from > 0 || end !== undefined) && { Range: range }),
+        ...(isPart && { Range: range }),
       },
       agent: this.#agent,
       signal,
     });
-    if (answer.statusCode === 200 || answer.statusCode === 206) return answer;
+    if (answer.statusCode === (isPart ? 206 : 200)) return answer;
+    if (answer.statusCode === 200)
+      throw new StoreFault('final', `${doing}: the store gives the whole where a part was asked for`);
     const text = await textOf(answer);
     if (answer.statusCode === 416) return undefined;
     throw answerFault(readGoogleAnswer(answer.statusCode ?? 0, text), doing);
@@ -280,7 +299,7 @@ function taken(name: string, source: UploadSource, object: GoogleObject): TakenO
 /** Opens the store. Throws a {@link StoreFault} for a credential that cannot be used. */
 export function openGoogleStore(
   location: GoogleStoreLocation,
-  { stallSeconds = STALL_SECONDS }: { stallSeconds?: number } = {},
+  { stallSeconds = STALL_SECONDS, firstWait = FIRST_WAIT }: Partial<Patience> = {},
 ): IceStore & IceReader {
   const storage = new Storage({
     ...(location.credentials !== undefined && { credentials: readKey(location.credentials) }),
@@ -295,7 +314,7 @@ export function openGoogleStore(
   });
   // A key signs each request by itself: one server less to reach, and to be lied to by.
   storage.authClient.useJWTAccessWithScope = true;
-  return new GoogleStore(location, storage, stallSeconds);
+  return new GoogleStore(location, storage, { stallSeconds, firstWait });
 }
 
 function readKey(path: string): object {

@@ -14,9 +14,6 @@ const CHUNK = 8 * 2 ** 20;
 /** Faults in a row, without a byte more in the store, after which an upload is given up. */
 const MOST_FAULTS = 5;
 
-/** Milliseconds before the first try after a fault; twice as many before each further one. */
-const FIRST_WAIT = 500;
-
 /** What the store says of an object, as text. */
 export type GoogleObject = Record<string, unknown>;
 
@@ -30,6 +27,8 @@ type Standing = { kept: number } | { object: GoogleObject };
  * every handler, where a chunk was stored and its answer lost, though the object is whole. A file can be read from
  * anywhere, so after each fault the store is asked how far it got.
  * https://cloud.google.com/storage/docs/performing-resumable-uploads#chunked-upload
+ *
+ * @param firstWait milliseconds before the first try after a fault; twice as many before each further one
  */
 export async function sendResumable(
   agent: Agent,
@@ -38,10 +37,11 @@ export async function sendResumable(
   doing: string,
   watch: Watch,
   progress: (bytes: number) => void,
+  firstWait: number,
 ): Promise<GoogleObject> {
   const file = await open(source.path, 'r');
   try {
-    return await new ResumableUpload(agent, address, source, file, doing, watch, progress).run();
+    return await new ResumableUpload(agent, address, source, file, doing, watch, progress).run(firstWait);
   } finally {
     await file.close();
   }
@@ -75,7 +75,7 @@ class ResumableUpload {
     this.#progress = progress;
   }
 
-  async run(): Promise<GoogleObject> {
+  async run(firstWait: number): Promise<GoogleObject> {
     let kept = 0;
     let faults = 0;
     let mustAsk = false;
@@ -92,7 +92,7 @@ class ResumableUpload {
         faults++;
         this.#watch.signal.throwIfAborted();
         if (fault.kind !== 'again' || this.#isForgotten || faults > MOST_FAULTS) throw fault;
-        await sleep(FIRST_WAIT * 2 ** (faults - 1), undefined, { signal: this.#watch.signal });
+        await sleep(firstWait * 2 ** (faults - 1), undefined, { signal: this.#watch.signal });
         mustAsk = true;
       }
     }

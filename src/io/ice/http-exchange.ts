@@ -33,7 +33,7 @@ export function exchange({ method, url, headers, body, agent, signal }: Exchange
   });
 }
 
-/** The body of an answer as text. */
+/** The body of an answer as text; one that is longer than any that is read as text is an error. */
 export async function textOf(answer: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;

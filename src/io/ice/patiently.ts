@@ -3,6 +3,15 @@ import { StoreFault } from '../../offsite/ports.ts';
 /** Seconds without progress after which a call to a store is given up. */
 export const STALL_SECONDS = 120;
 
+/** Milliseconds before the second try of a piece of an upload; twice as many before each further one. */
+export const FIRST_WAIT = 500;
+
+/** How patient an adapter is; other than the usual only where a test wants it. */
+export interface Patience {
+  stallSeconds: number;
+  firstWait: number;
+}
+
 /** What a call to a store is given to go on with. */
 export interface Watch {
   /** Aborted when the caller's is, or when nothing has moved for too long. */

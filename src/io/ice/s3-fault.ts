@@ -47,10 +47,16 @@ export function isDenied({ code, status }: S3Answer): boolean {
   return status === 403 && /^(?:AccessDenied|AllAccessDisabled|Forbidden|UnauthorizedAccess|403)/.test(code);
 }
 
+/** True where a server that speaks as S3 has no such call. */
+export function isUnknownCall({ status }: S3Answer): boolean {
+  return status === 501 || status === 405;
+}
+
 function kindOf({ code, status }: S3Answer): StoreFaultKind | undefined {
   const known = KINDS[code];
   if (known !== undefined) return known;
   if (status === undefined) return undefined;
+  if (isUnknownCall({ code, status })) return 'final';
   if (status === 412) return 'taken';
   if (status === 401 || status === 403) return 'refused';
   if (status === 404) return 'absent';
@@ -60,6 +66,7 @@ function kindOf({ code, status }: S3Answer): StoreFaultKind | undefined {
 
 const HINTS: Readonly<Record<string, string>> = {
   RequestTimeTooSkewed: '; set the clock of this machine',
+  CredentialsProviderError: '; name a credentials file, or repair it',
   ExpiredToken: '; the credential has expired',
   SignatureDoesNotMatch: '; the secret in the credentials file is not the one of this key',
 };

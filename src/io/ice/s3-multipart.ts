@@ -17,14 +17,15 @@ import { s3Fault } from './s3-fault.ts';
 const LEAST_PIECE = 16 * 2 ** 20;
 const MOST_PIECES = 10_000;
 
-/** Tries of one piece, and milliseconds before the second; twice as many before each further one. */
+/** Tries of one piece. */
 const MOST_TRIES = 5;
-const FIRST_WAIT = 500;
 
 /**
  * Uploads a file in pieces: each is checked by its CRC32C as it comes, and the whole by the one that was computed before.
  * What is not ended is aborted where the credential may; else the bucket's lifecycle removes it (docs/stores.md).
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+ *
+ * @param firstWait milliseconds before the second try of a piece; twice as many before each further one
  */
 export async function sendMultipart(
   client: S3Client,
@@ -33,6 +34,7 @@ export async function sendMultipart(
   source: UploadSource,
   watch: Watch,
   progress: (bytes: number) => void,
+  firstWait: number,
 ): Promise<TakenObject> {
   const at = { Bucket: location.bucket, Key: location.prefix + name };
   const doing = `uploading ${name}`;
@@ -50,7 +52,16 @@ export async function sendMultipart(
   watch.alive();
   const file = await open(source.path, 'r');
   try {
-    const Parts = await sendPieces(client, { ...at, UploadId }, source, file, doing, watch, progress);
+    const Parts = await sendPieces(
+      client,
+      { ...at, UploadId },
+      source,
+      file,
+      doing,
+      watch,
+      progress,
+      firstWait,
+    );
     const crc32c = Buffer.from(source.crc32c, 'hex').toString('base64');
     const answer = await client.send(
       new CompleteMultipartUploadCommand({
@@ -86,6 +97,7 @@ async function sendPieces(
   doing: string,
   watch: Watch,
   progress: (bytes: number) => void,
+  firstWait: number,
 ): Promise<CompletedPart[]> {
   const size = Math.max(LEAST_PIECE, Math.ceil(source.bytes / MOST_PIECES));
   const buffer = Buffer.allocUnsafeSlow(Math.min(size, source.bytes));
@@ -95,7 +107,9 @@ async function sendPieces(
     await readWhole(file, piece, from);
     const PartNumber = parts.length + 1;
     const command = new UploadPartCommand({ ...at, PartNumber, Body: piece, ChecksumAlgorithm: 'CRC32C' });
-    const answer = await withRetries(doing, watch, () => client.send(command, { abortSignal: watch.signal }));
+    const answer = await withRetries(doing, watch, firstWait, () =>
+      client.send(command, { abortSignal: watch.signal }),
+    );
     parts.push({ PartNumber, ETag: answer.ETag, ChecksumCRC32C: answer.ChecksumCRC32C });
     watch.alive();
     progress(from + piece.length);
@@ -111,7 +125,12 @@ async function readWhole(file: FileHandle, into: Buffer, from: number): Promise<
   }
 }
 
-async function withRetries<T>(doing: string, watch: Watch, send: () => Promise<T>): Promise<T> {
+async function withRetries<T>(
+  doing: string,
+  watch: Watch,
+  firstWait: number,
+  send: () => Promise<T>,
+): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await send();
@@ -119,7 +138,7 @@ async function withRetries<T>(doing: string, watch: Watch, send: () => Promise<T
       watch.signal.throwIfAborted();
       const fault = s3Fault(thrown, doing);
       if (fault.kind !== 'again' || tries === MOST_TRIES) throw fault;
-      await sleep(FIRST_WAIT * 2 ** (tries - 1), undefined, { signal: watch.signal });
+      await sleep(firstWait * 2 ** (tries - 1), undefined, { signal: watch.signal });
     }
   }
 }

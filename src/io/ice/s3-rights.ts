@@ -7,7 +7,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { StoreFacts } from '../../offsite/ports.ts';
-import { isDenied, readS3Answer, s3Fault } from './s3-fault.ts';
+import { isDenied, isUnknownCall, readS3Answer, s3Fault } from './s3-fault.ts';
 
 /** MD5 of nothing that is ever sent: with it S3 refuses a body that it has read, after it has judged the rights. */
 const WRONG_MD5 = Buffer.alloc(16).toString('base64');
@@ -22,7 +22,7 @@ const WRONG_MD5 = Buffer.alloc(16).toString('base64');
  * delete marker on the invented name, from a credential that must not be used anyway. Versions are asked for by the ID
  * `null` of the invented name: deleting a version that is not there does nothing.
  *
- * Any answer but "denied" counts as a right that is there.
+ * Any answer but "denied" counts as a right that is there, unless the server does not know the call.
  */
 export async function probeRights(
   client: S3Client,
@@ -30,16 +30,17 @@ export async function probeRights(
   key: string,
   signal: AbortSignal,
 ): Promise<StoreFacts['may']> {
-  const allowed = (send: () => Promise<unknown>): Promise<boolean> => isAllowed(send, `examining ${bucket}`);
+  const allowed = (send: () => Promise<unknown>): Promise<boolean | undefined> =>
+    isAllowed(send, `examining ${bucket}`);
   const options = { abortSignal: signal };
-  const put = (more: Partial<PutObjectCommandInput>): Promise<boolean> =>
+  const put = (more: Partial<PutObjectCommandInput>): Promise<boolean | undefined> =>
     allowed(() =>
       client.send(
         new PutObjectCommand({ Bucket: bucket, Key: key, Body: 'x', ContentMD5: WRONG_MD5, ...more }),
         options,
       ),
     );
-  const remove = (more: { IfMatch?: string; VersionId?: string }): Promise<boolean> =>
+  const remove = (more: { IfMatch?: string; VersionId?: string }): Promise<boolean | undefined> =>
     allowed(() => client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, ...more }), options));
 
   const create = await put({ IfNoneMatch: '*' });
@@ -66,24 +67,34 @@ export async function probeRights(
       options,
     ),
   );
-  const removes =
-    (await remove({ VersionId: 'null' })) || (await remove({ IfMatch: '*' })) || (await remove({}));
+  const versions = await remove({ VersionId: 'null' });
+  const conditional = await remove({ IfMatch: '*' });
+  // Only where nothing is known to be allowed, since it leaves a marker behind if it is.
+  const hides = versions === true || conditional === true ? true : await remove({});
   return {
     create,
-    delete: removes,
+    delete: anyOf(versions, conditional, hides),
     overwrite,
-    changeRetention: retain || lockBucket,
+    changeRetention: anyOf(retain, lockBucket),
     changePolicy: policy,
   };
 }
 
-async function isAllowed(send: () => Promise<unknown>, doing: string): Promise<boolean> {
+/** True when one is; else unknown when one is. */
+function anyOf(...rights: (boolean | undefined)[]): boolean | undefined {
+  if (rights.includes(true)) return true;
+  return rights.includes(undefined) ? undefined : false;
+}
+
+/** Nothing where the server has no such call, and so says nothing of rights. */
+async function isAllowed(send: () => Promise<unknown>, doing: string): Promise<boolean | undefined> {
   try {
     await send();
     return true;
   } catch (thrown) {
     const answer = readS3Answer(thrown);
     if (isDenied(answer)) return false;
+    if (isUnknownCall(answer)) return undefined;
     const fault = s3Fault(thrown, doing);
     // Neither a wrong key nor a server that is down says anything of rights.
     const saysNothing = fault.kind === 'again' || fault.kind === 'refused' || answer.code === 'NoSuchBucket';

@@ -9,6 +9,7 @@ import {
   RestoreObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { state as clientState } from '@aws-sdk/core/client';
 import { fromIni } from '@aws-sdk/credential-provider-ini';
 import { type S3StoreLocation, storeName } from '../../model/ice/store-location.ts';
 import {
@@ -22,8 +23,8 @@ import {
 } from '../../offsite/ports.ts';
 import { readCredentialsFile } from './credentials-file.ts';
 import { readPieces } from './file-pieces.ts';
-import { patiently, STALL_SECONDS } from './patiently.ts';
-import { isDenied, readS3Answer, s3Fault } from './s3-fault.ts';
+import { FIRST_WAIT, type Patience, patiently, STALL_SECONDS } from './patiently.ts';
+import { isDenied, isUnknownCall, readS3Answer, s3Fault } from './s3-fault.ts';
 import { s3Lifecycle } from './s3-lifecycle.ts';
 import { sendMultipart } from './s3-multipart.ts';
 import { probeRights } from './s3-rights.ts';
@@ -37,8 +38,7 @@ const THAWED_DAYS = 14;
 /** Name, below the prefix, that rights are asked about; nothing is ever stored under it. */
 const PROBE = 'brinicle-asks-what-it-may';
 
-interface Options {
-  stallSeconds: number;
+interface Options extends Patience {
   multipartAbove: number;
 }
 
@@ -97,7 +97,15 @@ class S3Store implements IceStore, IceReader {
   ): Promise<TakenObject> {
     return this.#do(`uploading ${name}`, signal, async (watch) => {
       if (source.bytes > this.#options.multipartAbove)
-        return sendMultipart(this.#client, this.#location, name, source, watch, progress);
+        return sendMultipart(
+          this.#client,
+          this.#location,
+          name,
+          source,
+          watch,
+          progress,
+          this.#options.firstWait,
+        );
       const file = await open(source.path, 'r');
       try {
         let sent = 0;
@@ -116,6 +124,7 @@ class S3Store implements IceStore, IceReader {
               ContentLength: source.bytes,
               ContentType: 'application/octet-stream',
               StorageClass: this.#location.class,
+              ChecksumAlgorithm: 'SHA256',
               ChecksumSHA256: Buffer.from(source.sha256, 'hex').toString('base64'),
               IfNoneMatch: '*',
             }),
@@ -199,11 +208,20 @@ class S3Store implements IceStore, IceReader {
   ) {
     const at = { Bucket: this.#location.bucket, Key: this.#location.prefix + name, VersionId: version };
     const range = `bytes=${from}-${end === undefined ? '' : end - 1}`;
+    const isPart = from > 0 || end !== undefined;
     try {
-      return await this.#client.send(
-        new GetObjectCommand({ ...at, ...((from > 0 || end !== undefined) && { Range: range }) }),
-        { abortSignal: signal },
+      const answer = await this.#client.send(
+        new GetObjectCommand({ ...at, ...(isPart && { Range: range }) }),
+        {
+          abortSignal: signal,
+        },
       );
+      if (isPart && answer.$metadata.httpStatusCode !== 206)
+        throw new StoreFault(
+          'final',
+          `reading ${name}: the store gives the whole where a part was asked for`,
+        );
+      return answer;
     } catch (thrown) {
       const { code, status } = readS3Answer(thrown);
       if (status === 416) return undefined;
@@ -247,7 +265,7 @@ async function seen<T>(absent: string, look: () => Promise<T>): Promise<T | null
   } catch (thrown) {
     const answer = readS3Answer(thrown);
     if (absent !== '' && answer.code === absent) return null;
-    if (isDenied(answer)) return undefined;
+    if (isDenied(answer) || isUnknownCall(answer)) return undefined;
     throw thrown;
   }
 }
@@ -284,8 +302,14 @@ const NO_LOG = { trace: silent, debug: silent, info: silent, warn: silent, error
 /** Opens the store. Throws a {@link StoreFault} for a credential that cannot be used. */
 export function openS3Store(
   location: S3StoreLocation,
-  { stallSeconds = STALL_SECONDS, multipartAbove = MULTIPART_ABOVE }: Partial<Options> = {},
+  {
+    stallSeconds = STALL_SECONDS,
+    firstWait = FIRST_WAIT,
+    multipartAbove = MULTIPART_ABOVE,
+  }: Partial<Options> = {},
 ): IceStore & IceReader {
+  // On Node 18 it would warn, by every cron mail, of releases that are not deployed.
+  clientState.warningEmitted = true;
   const client = new S3Client({
     region: location.region,
     ...(location.endpoint !== undefined && { endpoint: location.endpoint, forcePathStyle: true }),
@@ -296,7 +320,7 @@ export function openS3Store(
     responseChecksumValidation: 'WHEN_REQUIRED',
     followRegionRedirects: false,
   });
-  return new S3Store(location, client, { stallSeconds, multipartAbove });
+  return new S3Store(location, client, { stallSeconds, firstWait, multipartAbove });
 }
 
 function credentialsOf(path: string): ReturnType<typeof fromIni> {

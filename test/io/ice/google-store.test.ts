@@ -23,7 +23,7 @@ const DAY = 86_400_000;
 const never = (): AbortSignal => new AbortController().signal;
 const ignore = (): void => undefined;
 
-iceStoreContract('Google, the strict double', async () => {
+iceStoreContract('Google, the strict double', {}, async () => {
   // With versions, so that an administrator can put another object in front of one.
   const double = await startStrictGoogle({ buckets: { ice: { versioning: true } } });
   const proxies: { close(): Promise<void> }[] = [];
@@ -63,7 +63,8 @@ describe('Google', () => {
   afterAll(() => sources.remove());
 
   const reader = () => openGoogleStore(double.location('read'));
-  const writer = (stallSeconds = 20) => openGoogleStore(double.location('create'), { stallSeconds });
+  const writer = (stallSeconds = 20) =>
+    openGoogleStore(double.location('create'), { stallSeconds, firstWait: 10 });
   const upload = (bytes: number, stallSeconds?: number) =>
     writer(stallSeconds).put(name, sources.make(randomBytes(bytes)), never(), ignore);
 
@@ -107,6 +108,17 @@ describe('Google', () => {
       expect((await upload(10 * MiB)).bytes).toBe(10 * MiB);
     });
 
+    test.each([
+      ['a 429', { status: 429, code: 'rateLimitExceeded' }],
+      ['a lost answer', { loseAnswer: true }],
+    ] as const)('whose beginning meets %s is one attempt', async (_, act) => {
+      double.fault({ call: 'begin-upload', act });
+      const fault = await faultOf(upload(MiB));
+      expect(fault.kind).toBe('again');
+      expectNoSecret(fault.message);
+      expect(double.calls.length).toBe(1);
+    });
+
     test('is given up, to be tried again, where the store does not recover', async () => {
       double.fault({ call: 'chunk', times: 100, act: { status: 503 } });
       double.fault({ call: 'ask-offset', times: 100, act: { status: 503 } });
@@ -132,12 +144,17 @@ describe('Google', () => {
       expect((await upload(16 * MiB, 6)).bytes).toBe(16 * MiB);
     });
 
-    test('never touches a name that is taken, with or without the right to replace', async () => {
-      double.plant(name, 'the first');
-      for (const rights of ['create', 'admin'] as const) {
-        const store = openGoogleStore(double.location(rights));
-        const fault = await faultOf(store.put(name, sources.make(Buffer.from('x')), never(), ignore));
-        expect(fault.kind).toBe('taken');
+    test('never touches a name that is taken, whether it could or not', async () => {
+      await double.close();
+      double = await startStrictGoogle({ buckets: { ice: {}, loose: { retentionDays: null } } });
+      for (const bucket of ['ice', 'loose']) {
+        double.plant(name, 'the first', bucket);
+        for (const rights of ['create', 'admin'] as const) {
+          const store = openGoogleStore(double.location(rights, { bucket }));
+          const fault = await faultOf(store.put(name, sources.make(Buffer.from('x')), never(), ignore));
+          expect(fault.kind).toBe('taken');
+        }
+        expect(double.bucket(bucket).live(name)?.sums.bytes).toBe(9);
       }
     });
 
@@ -178,7 +195,7 @@ describe('Google', () => {
     expect(fault.message).toContain('nothing moved for 0.5 seconds');
   });
 
-  test('a download that is cut or slow, or answered with 503, gives what came', async () => {
+  test('a download that is cut, slow, or answered with 503 or with all, gives what came and no wrong byte', async () => {
     const content = randomBytes(2 * MiB);
     const { generation: version } = double.plant('an/object', content);
     const object = { name: 'an/object', version };
@@ -188,6 +205,10 @@ describe('Google', () => {
     expect(cut.bytes.equals(content.subarray(0, cut.bytes.length))).toBe(true);
     double.fault({ call: 'read', act: { status: 503 } });
     expect((await readAll(reader(), object)).fault?.kind).toBe('again');
+    double.fault({ call: 'read', act: { ignoreRange: true } });
+    const whole = await readAll(reader(), object, 1000);
+    expect(whole.bytes.length).toBe(0);
+    expect(whole.fault).toBeDefined();
     double.fault({ call: 'read', act: { bytesPerSecond: 4 * MiB } });
     expect((await readAll(reader(), object)).bytes.equals(content)).toBe(true);
   });
@@ -223,6 +244,29 @@ describe('Google', () => {
         expectNoSecret(fault.message);
       },
     );
+
+    test('that is nowhere is refused, whatever it is used for', async () => {
+      const kept = { ...process.env };
+      // No machine of Google's is asked, and no home has one.
+      Object.assign(process.env, { HOME: '/nonexistent', METADATA_SERVER_DETECTION: 'none' });
+      delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+      try {
+        const { credentials: _, ...location } = double.location('create');
+        const store = openGoogleStore(location);
+        const faults = [
+          await faultOf(store.put(name, sources.make(randomBytes(9)), never(), ignore)),
+          await faultOf(store.examine(never())),
+          await faultOf(listed(store, '')),
+        ];
+        for (const fault of faults) {
+          expect(fault.kind).toBe('refused');
+          expect(fault.message).toContain('name a key file');
+        }
+      } finally {
+        process.env = kept;
+      }
+      expect(double.calls).toEqual([]);
+    });
 
     test('is refused that others can read, or own, or that is none, and never shown', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'brinicle-key-'));

@@ -34,7 +34,7 @@ const DAY = 86_400_000;
 const never = (): AbortSignal => new AbortController().signal;
 const ignore = (): void => undefined;
 
-iceStoreContract('S3, the strict double', async () => {
+iceStoreContract('S3, the strict double', {}, async () => {
   const double = await startStrictS3();
   const proxies: { close(): Promise<void> }[] = [];
   return {
@@ -71,7 +71,8 @@ describe('S3', () => {
   afterAll(() => sources.remove());
 
   const reader = (rights: S3Rights = 'read') => openS3Store(double.location(rights));
-  const writer = (options = {}) => openS3Store(double.location('create'), { stallSeconds: 20, ...options });
+  const writer = (options = {}) =>
+    openS3Store(double.location('create'), { stallSeconds: 20, firstWait: 10, ...options });
   const upload = (bytes: number, options = {}) =>
     writer(options).put(name, sources.make(randomBytes(bytes)), never(), ignore);
   const inPieces = { multipartAbove: 8 * MiB };
@@ -178,7 +179,7 @@ describe('S3', () => {
     expect(fault.message).toContain('nothing moved for 0.5 seconds');
   });
 
-  test('a download that is cut or slow, or answered with 503, gives what came', async () => {
+  test('a download that is cut, slow, or answered with 503 or with all, gives what came and no wrong byte', async () => {
     const content = randomBytes(2 * MiB);
     const { versionId: version } = double.plant('an/object', content);
     const object = { name: 'an/object', version };
@@ -188,6 +189,10 @@ describe('S3', () => {
     expect(cut.bytes.equals(content.subarray(0, cut.bytes.length))).toBe(true);
     double.fault({ call: 'read', act: { status: 503, code: 'SlowDown' } });
     expect((await readAll(reader(), object)).fault?.kind).toBe('again');
+    double.fault({ call: 'read', act: { ignoreRange: true } });
+    const whole = await readAll(reader(), object, 1000);
+    expect(whole.bytes.length).toBe(0);
+    expect(whole.fault).toBeDefined();
     double.fault({ call: 'read', act: { bytesPerSecond: 4 * MiB } });
     expect((await readAll(reader(), object)).bytes.equals(content)).toBe(true);
   });
@@ -335,6 +340,18 @@ describe('S3', () => {
       double.bucket().demandsIfNoneMatch = false;
       expect((await writer().examine(never())).may).toEqual({ ...none, overwrite: true });
       expect(double.bucket().list('')).toEqual([]);
+    });
+
+    test('knows nothing of what a server has no call for', async () => {
+      for (const call of ['get-lifecycle', 'get-object-lock', 'put-policy'] as const)
+        double.fault({ call, act: { status: 501, code: 'NotImplemented' } });
+      double.fault({ call: 'delete-object', times: 3, act: { status: 405, code: 'MethodNotAllowed' } });
+      expect(await writer().examine(never())).toMatchObject({
+        retentionDays: undefined,
+        retentionLocked: undefined,
+        removesByAge: undefined,
+        may: { create: true, delete: undefined, changePolicy: undefined, changeRetention: false },
+      });
     });
 
     test('takes a server that fails for no answer', async () => {

@@ -12,6 +12,9 @@ import { EXIT, jsonText, type Terminal } from '../../terminal.ts';
 import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite } from './offsite-context.ts';
 import { TerminalReport } from './offsite-report.ts';
 
+/** Seconds of patience with a store while somebody waits for the answer. */
+const SHORT_PATIENCE = 30;
+
 /** `brinicle-offsite --dry-run`: what the next image would hold, about how large it gets, and what the checks say. */
 export async function dryRunCommand(
   config: OffsiteConfig,
@@ -22,7 +25,13 @@ export async function dryRunCommand(
   try {
     const opened = await openOffsite(config);
     becomeOwner(config.archive);
-    const problems = await checkAll(opened, Date.now() / 1000, options.config, new AbortController().signal);
+    const problems = await checkAll(
+      opened,
+      Date.now() / 1000,
+      options.config,
+      new AbortController().signal,
+      SHORT_PATIENCE,
+    );
     const listing = stageImage(imagedArchive(config.archive), report, {
       folder: () => undefined,
       file: () => undefined,

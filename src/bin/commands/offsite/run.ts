@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { becomeOwner } from '../../../io/archive-owner.ts';
 import { replaceDurably } from '../../../io/durable.ts';
 import { faultPoint } from '../../../io/fault-point.ts';
@@ -15,10 +14,11 @@ import { leaseArchive } from '../../../io/prune-lease.ts';
 import { readHostTable } from '../../../io/server-config.ts';
 import { squashfsMaker } from '../../../io/squashfs-image.ts';
 import { stepBack } from '../../../io/step-back.ts';
+import { HOSTS_FILE } from '../../../model/ice/image-paths.ts';
 import type { ImageRun } from '../../../model/ice/image-run.ts';
 import type { OffsiteConfig } from '../../../model/offsite-config.ts';
 import { error, hasErrors } from '../../../model/problem.ts';
-import { HOSTS_FILE } from '../../../offsite/make-image.ts';
+
 import { ImageFault, type OffsiteMemory } from '../../../offsite/ports.ts';
 import { type OffsitePorts, runOffsite, unfinishedImage } from '../../../offsite/run-offsite.ts';
 import { lastDue } from '../../../offsite/schedule.ts';
@@ -32,6 +32,7 @@ import {
   offsiteProblem,
   openOffsite,
   orderOf,
+  patienceOf,
 } from './offsite-context.ts';
 import { TerminalReport } from './offsite-report.ts';
 
@@ -79,12 +80,7 @@ async function portsOf({ config, store }: OpenedOffsite, report: TerminalReport)
     store,
     memory: offsiteMemory(config.archive),
     spool: partSpool(config.archive, sealer),
-    patience: {
-      seconds: PATIENCE,
-      sleep: (seconds, signal) => sleep(seconds * 1000, undefined, { signal }),
-      now: () => performance.now() / 1000,
-      random: Math.random,
-    },
+    patience: patienceOf(PATIENCE),
     randomName: () => randomBytes(4).toString('hex'),
     now: () => Date.now() / 1000,
     report,
@@ -105,7 +101,7 @@ async function runLocked(
     process.once(signal, () => stop.abort(new ImageFault(`stopped by ${signal}; the next run goes on`)));
   const ports = await portsOf(opened, report);
   try {
-    const problems = await checkAll(opened, now, options.config, stop.signal);
+    const problems = await checkAll(opened, now, options.config, stop.signal, PATIENCE);
     report.tell(problems);
     if (hasErrors(problems)) {
       ports.memory.noteFailure(now);
