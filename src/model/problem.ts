@@ -90,6 +90,10 @@ export const RULES = {
   'archive-busy': 'another program works on the archive of a host',
   'archive-unwritable': 'the archive or a part of it cannot be changed',
   'import-refused': 'an rsnapshot root cannot become versions',
+  // What the ice costs.
+  'cost-plan': 'nobody has said what is to be priced',
+  'cost-prices': 'a price list is damaged, or does not have what is to be priced',
+  'cost-size': 'nobody has said how large the archive is',
   // Making the key of the ice, and bringing it back from paper.
   'keygen-place': 'a key is not made on a machine of the backups',
   'keygen-passphrase': 'a passphrase is missing, could be guessed, or could not be typed again',

@@ -10,7 +10,7 @@ interface Layer {
 const PURE = ['node:buffer', 'node:crypto', 'node:zlib', 'zod', 'js-yaml'];
 
 /** Folders that say what to do, each on its own; io does it through the ports that they name. */
-const STAGES = ['push', 'rotate', 'restore', 'report', 'offsite', 'keys'];
+const STAGES = ['push', 'rotate', 'restore', 'report', 'offsite', 'keys', 'cost'];
 
 /** DESIGN "Layers". Texts (templates, what runs inside Salt) are no layer. */
 function layers(src: string): Record<string, Layer> {
