@@ -22,7 +22,7 @@ demo: dist ## Compiles a small office and applies it under real Salt, in a machi
 	node dist/demo.mjs
 
 .PHONY: test
-test: setup ## Lint, types, goldens, unit tests, and the tests on real parts.
+test: setup stores ## Lint, types, goldens, unit tests, and the tests on real parts.
 	@$(NODE)
 	rm -rf .cache/reports
 	steps=(lint types build goldens unit integration)
@@ -45,6 +45,15 @@ test-long: setup ## What takes too long for every change: Salt 3007.
 	  npx vitest run --project long --passWithNoTests --outputFile.json=.cache/reports/long.json
 	python3 setup/count.py long
 
+.PHONY: test-cloud
+test-cloud: setup ## The contract of stores on a real bucket: docs/stores.md, "Trying a bucket".
+	@$(NODE)
+	rm -rf .cache/reports
+	export CLOUD=1
+	$(STEP) cloud --report cloud.json -- \
+	  npx vitest run --project cloud --outputFile.json=.cache/reports/cloud.json
+	python3 setup/count.py cloud
+
 .PHONY: bench
 bench: dist ## The figures of BENCHMARKS.md.
 	@$(NODE)
@@ -53,6 +62,10 @@ bench: dist ## The figures of BENCHMARKS.md.
 .PHONY: setup
 setup: node_modules/.stamp ## Node, npm packages, debootstrap.
 	@python3 setup/machine.py
+
+.PHONY: stores
+stores: ## Servers of other people's that speak as the stores of ice do, for the tests.
+	@python3 setup/stores.py
 
 .PHONY: clean
 clean: ## Removes all that was built or fetched, but not node_modules.
@@ -65,7 +78,7 @@ node_modules/.stamp: package-lock.json
 	npx --yes npm@10 ci --ignore-scripts
 	touch $@
 
-dist: setup build.mjs $(SOURCES)
+dist: setup build.mjs build-options.mjs $(SOURCES)
 	@$(NODE)
 	npm run --silent build
 	touch $@

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { build } from 'esbuild';
+import { alias, deployedOptions } from './build-options.mjs';
 
 /** Every program that is run from dist, by the name it has there. */
 const programs = {
@@ -18,6 +19,9 @@ const deployed = {
   offsite: 'src/bin/offsite.ts',
 };
 
+/** What the demo runs inside its root, on the same Node.js. */
+const inRoot = { 'demo-store': 'test/demo/demo-store.ts' };
+
 /** A program that is yet to be written is left out. */
 const written = (sources) =>
   Object.fromEntries(Object.entries(sources).filter(([, source]) => existsSync(source)));
@@ -28,25 +32,13 @@ import { createRequire as createRequireOfBundle } from 'node:module';
 const require = createRequireOfBundle(import.meta.url);
 const __dirname = import.meta.dirname;`;
 
-const shared = { outdir: 'dist', bundle: true, platform: 'node', logLevel: 'warning' };
+const shared = { outdir: 'dist', bundle: true, platform: 'node', alias, logLevel: 'warning' };
+
+const forNode18 = { ...deployedOptions, outExtension: { '.js': '.cjs' } };
 
 await Promise.all([
-  build({
-    ...shared,
-    entryPoints: written(deployed),
-    outExtension: { '.js': '.cjs' },
-    format: 'cjs',
-    target: 'node18',
-    // Not in full: with its names minified an upload fails, as openpgp and the stores' clients compare names.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    define: { 'import.meta.url': 'urlOfBundle' },
-    // The directive counts only as the very first statement, which is this one.
-    banner: { js: "'use strict';const urlOfBundle=require('node:url').pathToFileURL(__filename).href;" },
-    loader: { '.node': 'empty' },
-    // ssh2 asks for it and does without.
-    external: ['cpu-features'],
-  }),
+  build({ ...shared, ...forNode18, entryPoints: written(deployed) }),
+  build({ ...shared, ...forNode18, entryPoints: inRoot, outdir: 'dist/in-root' }),
   build({
     ...shared,
     entryPoints: written(programs),

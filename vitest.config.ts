@@ -26,6 +26,17 @@ const long = {
   },
 };
 
+/** On a bucket that the environment names. */
+const cloud = {
+  plugins,
+  test: {
+    name: 'cloud',
+    include: ['test/cloud/**/*.test.ts'],
+    testTimeout: 5 * minute,
+    hookTimeout: minute,
+  },
+};
+
 export default defineConfig({
   test: {
     reporters: ['default', 'json'],
@@ -36,7 +47,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/long/**'],
+          exclude: ['test/integration/**', 'test/long/**', 'test/cloud/**'],
           // No test asserts a time, and a loaded machine may take long over an honest property.
           testTimeout: 2 * minute,
         },
@@ -55,6 +66,7 @@ export default defineConfig({
       },
       // Hours of work must not begin by a bare `vitest run`.
       ...(process.env['LONG'] ? [long] : []),
+      ...(process.env['CLOUD'] ? [cloud] : []),
     ],
   },
 });

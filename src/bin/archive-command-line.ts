@@ -11,7 +11,9 @@ Exit codes: 0 fine, 1 problems found, 2 wrong usage.
 Examples:
   brinicle versions
   brinicle ls web1.example.test /etc --at yesterday
-  brinicle restore web1.example.test /etc/nginx --to /root/web1`;
+  brinicle restore web1.example.test /etc/nginx --to /root/web1
+  brinicle offsite --help
+  brinicle ice --help`;
 
 /** Runs the backup server's program (`args` without node and program) and returns the exit code. */
 export async function runArchive(args: readonly string[], context: ArchiveContext): Promise<ExitCode> {

@@ -13,6 +13,8 @@ import { SCHEMAS, schemaText } from './commands/schema.ts';
 import { completionScript, SHELLS } from './completion.ts';
 import { addCostCommand } from './cost-command.ts';
 import { examples } from './help-text.ts';
+import { addIceCommands } from './ice-commands.ts';
+import { processIceContext } from './ice-context.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { processKeyContext } from './key-context.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
@@ -123,8 +125,10 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
     .addHelpText('after', examples('brinicle pillar -C /srv/brinicle -- web1.example.test'))
     .action((minionId: string, options: FleetOptions) => finish(pillarCommand(minionId, options, terminal)));
 
-  addArchiveCommands(program, processContext(terminal), finish);
-  addCostCommand(program, processContext(terminal), finish, (file) => loadPolicy(file, files));
+  const context = processContext(terminal);
+  addArchiveCommands(program, context, finish);
+  addIceCommands(program, processIceContext(context), finish);
+  addCostCommand(program, context, finish, (file) => loadPolicy(file, files));
   addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 
   program

@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ImageHost, imageHostsSchema } from '../model/ice/image-hosts.ts';
+import { HOSTS_FILE } from '../model/ice/image-paths.ts';
 import {
   type HostRow,
   hostTableSchema,
@@ -15,5 +19,13 @@ export function readServerConfig(path: string): { config: RotateConfig } | { fau
 /** The table of accounts that the states write, or why there is none. */
 export function readHostTable(path: string): { hosts: readonly HostRow[] } | { fault: string } {
   const read = readConfigFile(path, hostTableSchema);
+  return 'fault' in read ? read : { hosts: read.value.accounts };
+}
+
+/** Whose the accounts of an archive are that came back from the ice, by the table in it; none where it has none. */
+export function readHostNames(archive: string): { hosts: readonly ImageHost[] } | { fault: string } {
+  const path = join(archive, HOSTS_FILE);
+  if (!existsSync(path)) return { hosts: [] };
+  const read = readConfigFile(path, imageHostsSchema);
   return 'fault' in read ? read : { hosts: read.value.accounts };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { STORE_CHECKS } from './ice/store-checks.ts';
 import { storeLocationSchema } from './ice/store-location.ts';
 
 /** The format number of the configuration that the states write for `offsite`. */
@@ -34,6 +35,8 @@ export const offsiteConfigSchema = z.strictObject({
   /** Processors that mksquashfs uses; null: half of them. */
   processors: z.int().min(1).nullable(),
   give_up_days: z.int().min(1),
+  /** Checks of the store that warn where they would refuse. */
+  warn_only: z.array(z.enum(STORE_CHECKS)),
 });
 
 /** The configuration of `offsite`. */

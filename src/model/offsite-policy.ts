@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { STORE_CHECKS } from './ice/store-checks.ts';
 import { readStoreName, storeLocationSchema } from './ice/store-location.ts';
 import { sizeFrom, UNIT } from './size.ts';
 
@@ -60,4 +61,10 @@ export const offsiteSchema = z.strictObject({
     .max(60)
     .default(7)
     .describe('Days for which an unfinished image is gone on with; then it is given up, and told.'),
+  warn_only: z
+    .array(z.enum(STORE_CHECKS))
+    .default([])
+    .describe(
+      'Checks of the store that warn where they would refuse, one by one by their names; every compile and every run goes on telling them.',
+    ),
 });

@@ -264,7 +264,17 @@ function standingWarnings(policy: Policy, locate: (path: readonly PropertyKey[])
       why: 'a fire, a thief or whoever takes the backup server takes every backup with it',
       fix: 'name a recipient and a store when you have them',
     });
-  } else if (policy.offsite.store.kind === 'folder') {
+  } else if (policy.offsite.warn_only.length > 0) {
+    found.push({
+      rule: 'offsite-warn-only',
+      severity: 'warning',
+      at: locate(['offsite', 'warn_only']),
+      what: `offsite.warn_only lets images go to a store that fails ${policy.offsite.warn_only.join(', ')}`,
+      why: 'promises 6 and 7, that the ice refuses deletion and the backup server cannot undo it, hold only where every check does',
+      fix: 'mend the store as brinicle offsite check says, and take the names out again',
+    });
+  }
+  if (policy.offsite !== 'none' && policy.offsite.store.kind === 'folder') {
     found.push({
       rule: 'offsite-folder',
       severity: 'warning',

@@ -73,8 +73,11 @@ export const hostTableSchema = z.object({
 /** A row of the table of accounts. */
 export type HostRow = z.output<typeof hostTableSchema>['accounts'][number];
 
+/** What commands need of a host. */
+export type KnownHost = Pick<HostRow, 'account' | 'minion' | 'limits'>;
+
 /** What a host's archive may hold: the configuration's limits, unless its row says otherwise. */
-export function limitsOf(config: RotateConfig, host: HostRow | undefined): ArchiveLimits {
+export function limitsOf(config: RotateConfig, host: Pick<HostRow, 'limits'> | undefined): ArchiveLimits {
   const own = Object.entries(host?.limits ?? {}).filter(([, value]) => value !== undefined);
   return { ...config.limits, ...Object.fromEntries(own) };
 }

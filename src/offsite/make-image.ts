@@ -1,5 +1,6 @@
 import { ArchiveFault } from '../model/archive/archive-reader.ts';
 import type { ImageHolds } from '../model/ice/image-index.ts';
+import { HOSTS_FILE } from '../model/ice/image-paths.ts';
 import {
   type ImageCaps,
   type ImagedArchive,
@@ -27,9 +28,6 @@ export interface ImageListing {
   /** Accounts of which something cannot be read or is missing. */
   hurt: Set<string>;
 }
-
-/** What the list of accounts is called in an image. */
-export const HOSTS_FILE = 'hosts.json';
 
 /** Versions of an account whose manifests can be read, and whether those are all. */
 function readableVersions(

@@ -9,8 +9,10 @@ export interface StoreFacts {
   retentionLocked: boolean | undefined;
   /** Whether what is overwritten stays readable, as another version or generation of the name. */
   keepsOverwritten: boolean | undefined;
-  /** The rule of the bucket that would remove or move objects by their age, in words; null where there is none. */
+  /** The earliest rule that would remove or hide objects by their age, in words; null where there is none. */
   removesByAge: { days: number; rule: string } | null | undefined;
+  /** The same of moving them to another storage class. */
+  movesByAge: { days: number; rule: string } | null | undefined;
   /** What the credential may do. */
   may: {
     create: boolean | undefined;
@@ -66,7 +68,8 @@ export interface StoredObject {
  * Why a store did not do something.
  * - `again`: the same may succeed later (network, 429, 5xx, a stall); the caller waits and tries anew
  * - `taken`: an object of that name is there already; it was not touched
- * - `damaged`: the store got other bytes than were meant, and kept none of them
+ * - `damaged`: the store got other bytes than were meant and kept none of them, or says afterwards that it has others:
+ *   what lies under the name then counts for nothing
  * - `refused`: the credential may not do that, or is expired
  * - `absent`: no such bucket or object
  * - `final`: anything else that waiting does not mend
@@ -87,7 +90,8 @@ export class StoreFault extends Error {
  * A store of ice.
  *
  * Every method may throw a {@link StoreFault}, and nothing else for what a store or a network can do. None waits for
- * ever: without progress for the adapter's stall time it gives up with `again`. None writes a secret anywhere.
+ * ever: without progress for the adapter's stall time it gives up with `again`. When its signal is aborted it throws the
+ * signal's reason, at once. None writes a secret anywhere.
  *
  * Names are below the location's prefix, which the adapter adds and takes off; they are ASCII, at most 300 characters.
  */

@@ -72,14 +72,13 @@ export function unfinishedImage(order: OffsiteOrder, ports: OffsitePorts): Image
 /** Share of its size that an archive is taken to have when it is compressed, before there is an image of it. */
 const LIKELY_SHARE = 0.6;
 
-/** Bytes that a new image is expected to need: it with its spool, and what must stay free for pushes. */
-function expectedBytes(
-  { holds, files }: ImageListing,
+/** Bytes that a new image is expected to have, by how well the newest one was compressed. */
+export function expectedImageBytes(
+  { holds, files }: Pick<ImageListing, 'holds' | 'files'>,
   newest: CompleteImage | undefined,
-  { partBytes, caps }: Pick<OffsiteOrder, 'partBytes' | 'caps'>,
 ): number {
   const share = newest === undefined ? LIKELY_SHARE : newest.bytes / Math.max(1, newest.holdsBytes);
-  return Math.ceil(holds.bytes * share) + files * 128 + 2 * partBytes + caps.reserveBytes;
+  return Math.ceil(holds.bytes * share) + files * 128;
 }
 
 /** Makes the squashfs of a new image under a lease, and remembers it. Nothing where there is no version yet. */
@@ -98,7 +97,9 @@ async function newImage(
   }
   step('image staged');
   if (listing.holds.versions === 0) return undefined;
-  const needed = expectedBytes(listing, memory.newest(), order);
+  // With two parts of spool, and what must stay free for pushes.
+  const beside = 2 * order.partBytes + order.caps.reserveBytes;
+  const needed = expectedImageBytes(listing, memory.newest()) + beside;
   const free = maker.freeBytes();
   if (free < needed)
     throw new ImageFault(

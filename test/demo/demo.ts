@@ -6,6 +6,7 @@ import { processTerminal } from '../../src/bin/terminal.ts';
 import { diskFiles } from '../../src/io/disk-files.ts';
 import { readLock } from '../../src/model/read-lock.ts';
 import { readPolicy } from '../../src/model/read-policy.ts';
+import { linesOf } from '../bin/commands/keys/printed-page.ts';
 import {
   applyStates,
   changedStates,
@@ -94,7 +95,8 @@ async function brinicle(...args: string[]): Promise<void> {
   await runCommandLine(args, diskFiles, processTerminal);
 }
 
-async function play(root: ThrowawayRoot, folder: string): Promise<void> {
+/** Answers with the minion ID of the backup server. */
+async function play(root: ThrowawayRoot, folder: string): Promise<string> {
   const server = await officeWithKeysOf(root, folder);
   say(`1. ${HOST} is a new minion: the mine says nothing of it yet`);
   publish(folder, HOST, {});
@@ -140,6 +142,7 @@ async function play(root: ThrowawayRoot, folder: string): Promise<void> {
   const onHost = await applyStates(root, { minionId: HOST, sls: 'brinicle' });
   show(summary(onHost));
   show((await root.mustExec(['crontab', '-l'])).stdout);
+  return server;
 }
 
 async function refuse(root: ThrowawayRoot, folder: string): Promise<void> {
@@ -205,6 +208,93 @@ async function backUp(root: ThrowawayRoot): Promise<void> {
   );
 }
 
+const STORE_FOLDER = '/root/store';
+const PASSPHRASE = 'correct-horse-battery-staple-in-the-demo';
+
+/** Makes the key of the ice where the owner sits, which is no machine of the backups. */
+async function makeKey(root: ThrowawayRoot, folder: string): Promise<void> {
+  say('14. the key of the ice is made away from all servers: a public half, and a page to print');
+  writeFileSync(join(folder, 'passphrase'), `${PASSPHRASE}\n`, { mode: 0o600 });
+  rmSync(join(folder, 'recipient.asc'));
+  await brinicle(
+    'keygen',
+    folder,
+    '--name',
+    'Ice of the office',
+    '--passphrase-file',
+    join(folder, 'passphrase'),
+  );
+  const page = readFileSync(join(folder, 'recovery.html'), 'utf8');
+  writeFileSync(join(folder, 'typed-lines'), `${linesOf(page).join('\n')}\n`);
+  await brinicle('key-from-paper', join(folder, 'typed-lines'), '--to', join(folder, 'sealed-key.asc'));
+  // On another machine of the owner's, in the end.
+  await root.mustExec(['mkdir', '-m', '700', '/root/laptop', '/root/laptop/gnupg']);
+  for (const name of ['sealed-key.asc', 'passphrase'])
+    await root.writeFile(`/root/laptop/${name}`, readFileSync(join(folder, name)), 0o600);
+}
+
+async function nameStore(root: ThrowawayRoot, folder: string): Promise<string> {
+  say(
+    '15. a bucket with locked retention (here a strict double of Google Cloud Storage); the policy names it',
+  );
+  await root.copyIn(join(repositoryFolder(), 'dist/in-root'), '/opt/demo');
+  const serve = `node /opt/demo/demo-store.cjs serve ${STORE_FOLDER}`;
+  await root.mustExec(['systemd-run', '--quiet', '--unit=demo-store', 'sh', '-c', serve]);
+  await root.mustExec(['sh', '-c', `until [ -s ${STORE_FOLDER}/endpoint ]; do sleep 0.1; done`], {
+    timeoutMs: 30_000,
+  });
+  const endpoint = await root.readFile(`${STORE_FOLDER}/endpoint`);
+  await root.mustExec(['cp', `${STORE_FOLDER}/create.json`, '/etc/brinicle/ice-key.json']);
+  const path = join(folder, 'brinicle.yaml');
+  const store = `store: {kind: google, bucket: example-office-ice, endpoint: '${endpoint}', credentials: /etc/brinicle/ice-key.json}`;
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/store: gs:.*/, store));
+  await brinicle('compile', '-C', folder);
+  await install(root, folder);
+  return endpoint;
+}
+
+async function bringOntoIce(root: ThrowawayRoot, folder: string, server: string): Promise<void> {
+  await makeKey(root, folder);
+  const endpoint = await nameStore(root, folder);
+  const applied = await applyStates(root, { minionId: server, sls: 'brinicle' });
+  show(summary(applied));
+  expectFine(
+    'the states of the backup server',
+    failedStates(applied).length === 0,
+    failedStates(applied).join('\n'),
+  );
+
+  say('16. the archive goes onto the ice, once the store, its lock and the credential are found to be right');
+  await run(root, 'brinicle offsite check');
+  await run(root, 'brinicle-offsite');
+  const client = `node /opt/demo/demo-store.cjs`;
+  say('17. the credential of the backup server cannot take it away again');
+  await run(
+    root,
+    `mkdir /root/laptop/ice && ${client} download ${endpoint} ${STORE_FOLDER}/read.json /root/laptop/ice`,
+  );
+  await run(
+    root,
+    `for name in $(cd /root/laptop/ice && echo */*); do ${client} delete ${endpoint} /etc/brinicle/ice-key.json $name && exit 1; done; true`,
+  );
+
+  say('18. on a new machine, with the sheet of paper: gpg, unsquashfs, bsdtar and tar alone');
+  await root.mustExec(['apt-get', '-qy', 'install', 'gnupg']);
+  await run(
+    root,
+    [
+      'cd /root/laptop && export GNUPGHOME=/root/laptop/gnupg',
+      'gpg --quiet --batch --pinentry-mode loopback --passphrase-file passphrase --import sealed-key.asc',
+      'for part in ice/*/part-*.gpg; do gpg --quiet --batch --pinentry-mode loopback --passphrase-file passphrase --decrypt $part || exit 1; done > image.squashfs',
+      "unsquashfs -quiet -no-progress -d image image.squashfs 'bk-web3*'",
+      'cd image/bk-web3* && mkdir /root/laptop/web3',
+      'zcat -f "$(ls versions/*.mtree* | tail -n 1)" > version.mtree',
+      'bsdtar -cf - --format pax --options hdrcharset=BINARY @version.mtree | bsdtar -xpSf - --numeric-owner -C /root/laptop/web3',
+      'cat /root/laptop/web3/home/clerk/accounts.csv',
+    ].join(' &&\n    '),
+  );
+}
+
 const reason = await whyNoThrowawayRoot();
 if (reason !== undefined) {
   process.stderr.write(`the demo needs a throwaway root: ${reason}\n`);
@@ -216,9 +306,10 @@ process.stdout.write(
 );
 const root = await ThrowawayRoot.start({ salt: '3008' });
 try {
-  await play(root, folder);
+  const server = await play(root, folder);
   await refuse(root, folder);
   await backUp(root);
+  await bringOntoIce(root, folder, server);
   process.stdout.write(
     '\nDone. No account, mount or service of it is left; the built root stays in .cache (make clean removes it).\n',
   );

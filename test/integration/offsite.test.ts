@@ -62,7 +62,7 @@ requireRestoring(
     writeFileSync(join(lab.archive, 'bk-web1/state.json'), '{}');
 
     const ran = offsite(lab);
-    expect(ran.err).toMatch(/^image \S+: 3 versions of 2 hosts, .* in 3 parts on .*\n$/);
+    expect(ran.err).toMatch(/\nimage \S+: 3 versions of 2 hosts, .* in 3 parts on .*\n$/);
     expect(ran).toMatchObject({ code: 0, out: '' });
 
     const [index, ...others] = lab.indexes();

@@ -10,7 +10,10 @@ interface Layer {
 const PURE = ['node:buffer', 'node:crypto', 'node:zlib', 'zod', 'js-yaml'];
 
 /** Folders that say what to do, each on its own; io does it through the ports that they name. */
-const STAGES = ['push', 'rotate', 'restore', 'report', 'offsite', 'keys', 'cost'];
+const STAGES = ['push', 'rotate', 'restore', 'report', 'offsite', 'keys', 'ice', 'cost'];
+
+/** Ports of another stage that a stage may know: what brings back from a store knows it by the ports of what uploads. */
+const SHARED_PORTS: Readonly<Record<string, string>> = { ice: 'offsite' };
 
 /** DESIGN "Layers". Texts (templates, what runs inside Salt) are no layer. */
 function layers(src: string): Record<string, Layer> {
@@ -21,7 +24,13 @@ function layers(src: string): Record<string, Layer> {
   return {
     [`${model}`]: { paths: [`${model}`], modules: PURE },
     [`${compile}`]: { paths: [`${compile}`, `${model}`, ...texts], modules: [...PURE, 'nunjucks'] },
-    ...Object.fromEntries(stages.map((stage) => [stage, { paths: [stage, `${model}`], modules: PURE }])),
+    ...Object.fromEntries(
+      STAGES.map((name) => {
+        const shared = SHARED_PORTS[name];
+        const others = shared === undefined ? [] : [`${src}/${shared}/ports.ts`];
+        return [`${src}/${name}/`, { paths: [`${src}/${name}/`, `${model}`, ...others], modules: PURE }];
+      }),
+    ),
     [`${io}`]: { paths: [`${io}`, `${model}`, ...ports, ...texts] },
     [`${bin}`]: { paths: [`${bin}`, `${io}`, `${compile}`, ...stages, `${model}`, ...texts, 'package.json'] },
   };

@@ -42,6 +42,7 @@ describe('brinicle.yaml', () => {
         part_size: 268_435_456,
         memory: 536_870_912,
         give_up_days: 7,
+        warn_only: [],
       },
       hosts: [
         {

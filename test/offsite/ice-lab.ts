@@ -65,6 +65,7 @@ export class IceLab {
       memory_bytes: 64 * 2 ** 20,
       processors: 1,
       give_up_days: 7,
+      warn_only: [],
       ...other,
     };
     writeFileSync(this.config, JSON.stringify(config));

@@ -38,7 +38,7 @@ const packages = [
 ];
 
 /** Not installed, but installable without a network, as a user's highstate would. */
-const offlinePackages = ['cron', 'nodejs', 'attr', 'libarchive-tools'];
+const offlinePackages = ['cron', 'nodejs', 'attr', 'libarchive-tools', 'squashfs-tools', 'gnupg'];
 
 /** Units that want hardware, a terminal, a network or a clock, none of which a throwaway root has. */
 const maskedUnits = [

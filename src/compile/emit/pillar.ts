@@ -193,6 +193,7 @@ function offsiteConfig(
     memory_bytes: offsite.memory,
     processors: offsite.processors ?? null,
     give_up_days: offsite.give_up_days,
+    warn_only: [...new Set(offsite.warn_only)].sort(),
   };
 }
 

@@ -6,7 +6,6 @@ import {
   createReadStream,
   fsyncSync,
   linkSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -19,7 +18,6 @@ import { storeName } from '../../model/ice/store-location.ts';
 import {
   type IceReader,
   type IceStore,
-  type StoredObject,
   type StoreFacts,
   StoreFault,
   type TakenObject,
@@ -28,6 +26,7 @@ import {
 import { syncFolder } from '../durable.ts';
 import { faultText, isErrno } from '../errno.ts';
 import { writeAll } from '../write-all.ts';
+import { downloadedFolder } from './downloaded-folder.ts';
 
 /** The ending of a file that is being written. */
 const PARTIAL = '.partial';
@@ -113,23 +112,7 @@ export function openFolderStore(location: FolderStoreLocation): IceStore & IceRe
     return { name, bytes: source.bytes, crc32c: undefined, storedAt: statSync(path).mtimeMs / 1000 };
   }
 
-  function* filesBelow(folder: string): Generator<StoredObject> {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
-      const name = folder === '' ? entry.name : `${folder}/${entry.name}`;
-      if (entry.isDirectory()) yield* filesBelow(name);
-      if (!entry.isFile() || name.endsWith(PARTIAL)) continue;
-      const { size, mtimeMs } = lstatSync(join(root, name));
-      yield {
-        name,
-        version: '',
-        bytes: size,
-        storedAt: mtimeMs / 1000,
-        storageClass: 'folder',
-        crc32c: undefined,
-      };
-    }
-  }
-
+  const { list, read } = downloadedFolder(root);
   return {
     name: storeName(location),
     examine: async (): Promise<StoreFacts> => {
@@ -140,6 +123,7 @@ export function openFolderStore(location: FolderStoreLocation): IceStore & IceRe
         retentionLocked: undefined,
         keepsOverwritten: true,
         removesByAge: null,
+        movesByAge: null,
         may: {
           create: true,
           delete: undefined,
@@ -150,21 +134,7 @@ export function openFolderStore(location: FolderStoreLocation): IceStore & IceRe
       };
     },
     put,
-    list: async function* (prefix) {
-      for (const object of doing(() => [...filesBelow('')])) if (object.name.startsWith(prefix)) yield object;
-    },
-    read: async function* ({ name }, from, end, signal) {
-      if (end !== undefined && end <= from) return;
-      try {
-        const stream = createReadStream(join(root, name), {
-          start: from,
-          ...(end === undefined ? {} : { end: end - 1 }),
-          signal,
-        });
-        for await (const piece of stream as AsyncIterable<Buffer>) yield piece;
-      } catch (thrown) {
-        throw signal.aborted ? new StoreFault('again', 'it was stopped') : folderFault(thrown);
-      }
-    },
+    list,
+    read,
   };
 }

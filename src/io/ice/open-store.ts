@@ -1,9 +1,18 @@
 import type { StoreLocation } from '../../model/ice/store-location.ts';
-import { type IceReader, type IceStore, StoreFault } from '../../offsite/ports.ts';
+import type { IceReader, IceStore } from '../../offsite/ports.ts';
 import { openFolderStore } from './folder-store.ts';
 
-/** Opens a store. Throws {@link StoreFault} when its credentials cannot be read. */
+/**
+ * Opens where the ice is. The client of a store is loaded when one of its kind is opened: it takes time and memory.
+ * Throws a {@link StoreFault} for a credential that cannot be used.
+ */
 export async function openStore(location: StoreLocation): Promise<IceStore & IceReader> {
-  if (location.kind === 'folder') return openFolderStore(location);
-  throw new StoreFault('final', `no adapter for ${location.kind} yet`);
+  switch (location.kind) {
+    case 'folder':
+      return openFolderStore(location);
+    case 'google':
+      return (await import('./google-store.ts')).openGoogleStore(location);
+    case 's3':
+      return (await import('./s3-store.ts')).openS3Store(location);
+  }
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readHostTable, readServerConfig } from '../../../io/server-config.ts';
+import { readHostNames, readHostTable, readServerConfig } from '../../../io/server-config.ts';
 import {
   ArchiveFault,
   type ArchiveReader,
@@ -7,7 +7,7 @@ import {
 } from '../../../model/archive/archive-reader.ts';
 import { EntryFault } from '../../../model/manifest/entry.ts';
 import { error, type Problem, printable } from '../../../model/problem.ts';
-import type { HostRow } from '../../../model/rotate-config.ts';
+import type { KnownHost } from '../../../model/rotate-config.ts';
 import { localStamp, span } from '../../../report/figures.ts';
 import { ObjectChanged } from '../../../restore/checked-object.ts';
 import { chooseVersion, MOMENT_EXAMPLES } from '../../../restore/choose-version.ts';
@@ -32,7 +32,7 @@ export function withArchive(command: Command): Command {
     .option('--archive <folder>', 'the archive (default: the one of /etc/brinicle/rotate.json)')
     .option(
       '--hosts <file>',
-      'the table of accounts, for hosts by minion ID (default: the one of rotate.json; none with --archive)',
+      'the table of accounts, for hosts by minion ID (default: the one of rotate.json; with --archive its hosts.json, which an archive from the ice has)',
     );
 }
 
@@ -122,11 +122,13 @@ export async function reported(
 /** The archive, and which hosts it is known to be of. */
 export interface OpenedArchive {
   reader: ArchiveReader;
-  hosts: readonly HostRow[];
+  hosts: readonly KnownHost[];
 }
 
-function hostTable(path: string): readonly HostRow[] {
-  const read = readHostTable(path);
+function hostTable(
+  path: string,
+  read: { hosts: readonly KnownHost[] } | { fault: string } = readHostTable(path),
+): readonly KnownHost[] {
   if ('hosts' in read) return read.hosts;
   refuse(
     'archive-config',
@@ -140,7 +142,8 @@ function hostTable(path: string): readonly HostRow[] {
 /** Opens the archive that the options mean. */
 export function openArchive(options: ArchiveOptions, context: ArchiveContext): OpenedArchive {
   if (options.archive !== undefined) {
-    const hosts = options.hosts === undefined ? [] : hostTable(options.hosts);
+    const { archive, hosts: file } = options;
+    const hosts = file === undefined ? hostTable(archive, readHostNames(archive)) : hostTable(file);
     return { reader: context.openArchive(options.archive), hosts };
   }
   const read = readServerConfig(context.config);

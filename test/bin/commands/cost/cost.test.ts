@@ -193,6 +193,7 @@ describe('on the backup server', () => {
       memory_bytes: 2 ** 29,
       processors: null,
       give_up_days: 7,
+      warn_only: [],
     };
     writeFileSync(offsite(), JSON.stringify(config));
   });

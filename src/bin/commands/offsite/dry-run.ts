@@ -1,0 +1,60 @@
+import { becomeOwner } from '../../../io/archive-owner.ts';
+import { imagedArchive } from '../../../io/imaged-archive.ts';
+import { offsiteMemory } from '../../../io/offsite-memory.ts';
+import { squashfsMaker } from '../../../io/squashfs-image.ts';
+import type { OffsiteConfig } from '../../../model/offsite-config.ts';
+import { hasErrors } from '../../../model/problem.ts';
+import { stageImage } from '../../../offsite/make-image.ts';
+import { planParts } from '../../../offsite/plan-parts.ts';
+import { expectedImageBytes } from '../../../offsite/run-offsite.ts';
+import { byteSize, count } from '../../../report/figures.ts';
+import { EXIT, jsonText, type Terminal } from '../../terminal.ts';
+import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite } from './offsite-context.ts';
+import { TerminalReport } from './offsite-report.ts';
+
+/** `brinicle-offsite --dry-run`: what the next image would hold, about how large it gets, and what the checks say. */
+export async function dryRunCommand(
+  config: OffsiteConfig,
+  options: OffsiteOptions,
+  terminal: Terminal,
+): Promise<number> {
+  const report = new TerminalReport(options, terminal);
+  try {
+    const opened = await openOffsite(config);
+    becomeOwner(config.archive);
+    const problems = await checkAll(opened, Date.now() / 1000, options.config, new AbortController().signal);
+    const listing = stageImage(imagedArchive(config.archive), report, {
+      folder: () => undefined,
+      file: () => undefined,
+    });
+    const memory = offsiteMemory(config.archive);
+    const imageBytes = expectedImageBytes(listing, memory.newest());
+    const parts = planParts(imageBytes, config.part_bytes).length;
+    const free = squashfsMaker(config.archive).freeBytes();
+    const unfinished = memory.load();
+    report.tell(problems);
+    if (options.json === true)
+      terminal.out(
+        jsonText({
+          holds: listing.holds,
+          imageBytes,
+          parts,
+          free,
+          unfinished: unfinished?.image ?? null,
+          problems,
+        }),
+      );
+    else {
+      const { holds } = listing;
+      terminal.out(
+        `${unfinished === undefined ? '' : `image ${unfinished.image} is unfinished: the next run goes on with it\n`}` +
+          `a new image would hold ${count(holds.versions)} versions of ${count(holds.hosts)} hosts, ${byteSize(holds.bytes)} in ${count(holds.objects)} objects\n` +
+          `about ${byteSize(imageBytes)} in ${parts} parts to ${opened.store.name}; ${byteSize(free)} are free for it\n`,
+      );
+    }
+    return hasErrors(problems) ? EXIT.problems : EXIT.fine;
+  } catch (thrown) {
+    report.tell([offsiteProblem(thrown, config)]);
+    return EXIT.problems;
+  }
+}

@@ -1,0 +1,99 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { openStore } from '../../../io/ice/open-store.ts';
+import { recipientFacts } from '../../../io/openpgp-recipient.ts';
+import { privateKeysHere } from '../../../io/private-key-here.ts';
+import { versionName } from '../../../model/archive/version.ts';
+import { storeName } from '../../../model/ice/store-location.ts';
+import type { OffsiteConfig } from '../../../model/offsite-config.ts';
+import { error, type Problem, printable } from '../../../model/problem.ts';
+import type { RecipientFacts } from '../../../model/recipient.ts';
+import { checkRecipients } from '../../../offsite/check-recipients.ts';
+import { checkStore } from '../../../offsite/check-store.ts';
+import { type IceStore, ImageFault, StoreFault } from '../../../offsite/ports.ts';
+import type { OffsiteOrder } from '../../../offsite/run-offsite.ts';
+import { VERSION } from '../../version.ts';
+
+/** Options of all commands of offsite. */
+export interface OffsiteOptions {
+  config: string;
+  cron?: boolean;
+  json?: boolean;
+}
+
+/** What is opened while the program still has all its rights: credentials, and a look at keyrings. */
+export interface OpenedOffsite {
+  config: OffsiteConfig;
+  store: IceStore;
+  recipients: RecipientFacts[];
+  /** Where on this machine a private key was found. */
+  privateKeys: string[];
+}
+
+/** Bytes that stay free for pushes while an image is made. */
+const RESERVE = 2 ** 30;
+
+const fingerprintsOf = (recipients: readonly RecipientFacts[]): string[] =>
+  recipients.flatMap((one) => (one.kind === 'public' ? one.fingerprint : []));
+
+/** Opens the store and looks at keys. Throws {@link StoreFault} for a credential that cannot be used. */
+export async function openOffsite(config: OffsiteConfig): Promise<OpenedOffsite> {
+  const recipients = await Promise.all(config.recipients.map(recipientFacts));
+  const privateKeys = privateKeysHere(fingerprintsOf(recipients));
+  return { config, store: await openStore(config.store), recipients, privateKeys };
+}
+
+/** All that is to be so before a byte is sent; the problems are empty when all is well. Throws {@link StoreFault}. */
+export async function checkAll(
+  { config, store, recipients, privateKeys }: OpenedOffsite,
+  now: number,
+  file: string,
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  const day = new Date(now * 1000).toISOString().slice(0, 10);
+  const { retention_days, warn_only } = config;
+  return [
+    ...checkRecipients(recipients, day, privateKeys, file),
+    ...checkStore(config.store, await store.examine(signal), { retention_days, warn_only }),
+  ];
+}
+
+/** What a run at a moment goes by. */
+export function orderOf({ config, recipients }: OpenedOffsite, now: number): OffsiteOrder {
+  return {
+    now,
+    partBytes: config.part_bytes,
+    recipients: fingerprintsOf(recipients),
+    caps: {
+      memoryBytes: config.memory_bytes,
+      processors: config.processors ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+      reserveBytes: RESERVE,
+    },
+    giveUpDays: config.give_up_days,
+    program: VERSION,
+    newName: `${versionName(Math.floor(now))}-${randomBytes(4).toString('hex')}`,
+  };
+}
+
+/** What a person is told of what ended a command; a fault of ours is thrown on. */
+export function offsiteProblem(thrown: unknown, config: OffsiteConfig): Problem {
+  if (thrown instanceof StoreFault)
+    return error(
+      'ice-store',
+      {},
+      `${storeName(config.store)}: ${printable(thrown.message, 1000)}`,
+      'the image is not complete on the ice; what is there stays, and the next run goes on after it',
+      thrown.kind === 'again'
+        ? 'see whether the store and the network are well; cron tries again'
+        : 'run brinicle offsite check; docs/stores.md says what the bucket and the credential need',
+    );
+  if (thrown instanceof ImageFault)
+    return error(
+      'ice-image',
+      {},
+      printable(thrown.message, 2000),
+      'there is no new image, and versions that are not on ice are not pruned',
+      'mend what it says, and run brinicle-offsite by hand',
+    );
+  throw thrown;
+}
