@@ -34,6 +34,11 @@ function remembered<Schema extends z.ZodType>(path: string, schema: Schema): z.o
   }
 }
 
+/** The image that came onto the ice last, for those who only look; nothing before the first. */
+export function newestImage(archive: string): CompleteImage | undefined {
+  return remembered(offsitePaths(archive).newest, newestSchema);
+}
+
 /** What is remembered of images, in the archive's `.offsite`. */
 export function offsiteMemory(archive: string): OffsiteMemory {
   const paths = offsitePaths(archive);
@@ -46,7 +51,7 @@ export function offsiteMemory(archive: string): OffsiteMemory {
     load: () => remembered(paths.run, imageRunSchema),
     save: (run) => save(paths.run, run),
     forget: () => rmSync(paths.run, { force: true }),
-    newest: () => remembered(paths.newest, newestSchema),
+    newest: () => newestImage(archive),
     complete: (image) => save(paths.newest, image),
     failedAt: () => {
       const at = statSync(paths.failed, { throwIfNoEntry: false })?.mtimeMs;
