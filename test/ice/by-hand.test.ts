@@ -13,10 +13,11 @@ import {
 } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { IceLab } from '../offsite/ice-lab.ts';
 import { differencesTo } from '../restore/scratch.ts';
 import { repositoryFolder } from '../throwaway/base.ts';
 import { type MadeImage, makeImage, makeSquashfs, putImage } from './make-image.ts';
-import type { Office } from './office.ts';
+import { noise, type Office } from './office.ts';
 import { requireIce } from './require-ice.ts';
 import { withOffice } from './with-office.ts';
 
@@ -173,6 +174,36 @@ requireIce()('promise 5 without Brinicle: the commands of docs/recovery.md', () 
       expect(ran.out).toContain(`needed: ${image.name} ${increment.name}\n`);
       const left = differencesTo(join(office().archive, 'bk-web1'), join(ran.archive, 'bk-web1'));
       expect(left.filter((line) => !line.startsWith('.'))).toEqual([]);
+    },
+    SLOW,
+  );
+
+  test(
+    'read what the off-site program uploads, as it uploads it',
+    () => {
+      const lab = new IceLab();
+      try {
+        const now = Math.floor(Date.now() / 1000);
+        const files = { text: Buffer.from('one\n'), noise: noise(3_000_000) };
+        const version = lab.commit('bk-web1', now - 3600, files);
+        lab.configure();
+        const made = spawnSync(
+          process.execPath,
+          [join(repositoryFolder(), 'dist/offsite.cjs'), '--config', lab.config],
+          { encoding: 'utf8' },
+        );
+        expect(made).toMatchObject({ status: 0 });
+        const name = lab.indexes()[0]?.image ?? '';
+        const by = { GNUPGHOME: lab.keyring };
+        const ran = run([say, chain, check, decrypt, look, hosts, unpack], lab.store, name, PROGRAMS, by);
+        expect(ran).toMatchObject({ code: 0, err: '' });
+        expect(ran.out).toContain(`${name}: all parts are as they were uploaded\n${name}: put together\n`);
+        expect(ran.out).toContain(`\nbk-web1 web1.example.test\n${version}.json\n${version}.mtree\n`);
+        const left = differencesTo(join(lab.archive, 'bk-web1'), join(ran.archive, 'bk-web1'));
+        expect(left.filter((line) => !/^\.|ice\.json/.test(line))).toEqual([]);
+      } finally {
+        lab.remove();
+      }
     },
     SLOW,
   );
