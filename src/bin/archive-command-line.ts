@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { addArchiveCommands } from './archive-commands.ts';
 import type { ArchiveContext } from './archive-context.ts';
+import { addCostCommand } from './cost-command.ts';
 import { EXIT, type ExitCode } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -23,9 +24,11 @@ export async function runArchive(args: readonly string[], context: ArchiveContex
     .configureOutput({ writeOut: context.terminal.out, writeErr: context.terminal.err })
     .exitOverride()
     .addHelpText('after', FOOTER);
-  addArchiveCommands(program, context, (finished) => {
+  const finish = (finished: ExitCode): void => {
     code = finished;
-  });
+  };
+  addArchiveCommands(program, context, finish);
+  addCostCommand(program, context, finish);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return code;

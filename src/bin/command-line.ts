@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError } from 'commander';
 import type { Files } from '../io/ports.ts';
+import { loadPolicy } from '../io/read-inputs.ts';
 import { addArchiveCommands } from './archive-commands.ts';
 import { processContext } from './archive-context.ts';
 import { acceptKeyCommand, retireCommand } from './commands/change-lock.ts';
@@ -10,6 +11,7 @@ import { type InitOptions, initCommand } from './commands/init.ts';
 import { pillarCommand } from './commands/pillar.ts';
 import { SCHEMAS, schemaText } from './commands/schema.ts';
 import { completionScript, SHELLS } from './completion.ts';
+import { addCostCommand } from './cost-command.ts';
 import { examples } from './help-text.ts';
 import { addIceCommands } from './ice-commands.ts';
 import { processIceContext } from './ice-context.ts';
@@ -126,6 +128,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
   const context = processContext(terminal);
   addArchiveCommands(program, context, finish);
   addIceCommands(program, processIceContext(context), finish);
+  addCostCommand(program, context, finish, (file) => loadPolicy(file, files));
   addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 
   program

@@ -5,7 +5,7 @@ import { type ImageRun, imageRunSchema } from '../model/ice/image-run.ts';
 import type { CompleteImage, OffsiteMemory } from '../offsite/ports.ts';
 import { readText } from './archive-files.ts';
 import { replaceDurably, syncFolder } from './durable.ts';
-import { ICE_RECORD } from './ice-record.ts';
+import { ICE_RECORD, readIceRecord } from './ice-record.ts';
 import { offsitePaths } from './offsite-folder.ts';
 
 const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -16,6 +16,10 @@ const newestSchema = z.object({
   ended: count,
   bytes: count,
   holdsBytes: count,
+  chain: z.array(z.string()),
+  fullBegan: count,
+  store: z.string(),
+  recipients: z.array(z.string()),
 });
 
 /** JSON of a file by a schema; nothing where it is missing or damaged. */
@@ -30,6 +34,11 @@ function remembered<Schema extends z.ZodType>(path: string, schema: Schema): z.o
   }
 }
 
+/** The image that came onto the ice last, for those who only look; nothing before the first. */
+export function newestImage(archive: string): CompleteImage | undefined {
+  return remembered(offsitePaths(archive).newest, newestSchema);
+}
+
 /** What is remembered of images, in the archive's `.offsite`. */
 export function offsiteMemory(archive: string): OffsiteMemory {
   const paths = offsitePaths(archive);
@@ -42,15 +51,8 @@ export function offsiteMemory(archive: string): OffsiteMemory {
     load: () => remembered(paths.run, imageRunSchema),
     save: (run) => save(paths.run, run),
     forget: () => rmSync(paths.run, { force: true }),
-    newest: () => remembered(paths.newest, newestSchema),
-    complete: ({ image, began, squashfs, holds }, ended) =>
-      save(paths.newest, {
-        image,
-        began,
-        ended: Math.floor(ended),
-        bytes: squashfs.bytes,
-        holdsBytes: holds.bytes,
-      }),
+    newest: () => newestImage(archive),
+    complete: (image) => save(paths.newest, image),
     failedAt: () => {
       const at = statSync(paths.failed, { throwIfNoEntry: false })?.mtimeMs;
       return at === undefined ? undefined : at / 1000;
@@ -67,6 +69,10 @@ export function offsiteMemory(archive: string): OffsiteMemory {
       const folder = join(archive, account);
       replaceDurably(join(folder, ICE_RECORD), `${JSON.stringify({ image, through })}\n`);
       syncFolder(folder);
+    },
+    onIce: (account) => {
+      const text = readText(join(archive, account, ICE_RECORD));
+      return text === undefined ? undefined : readIceRecord(text);
     },
   };
 }

@@ -123,6 +123,10 @@ export const RULES = {
   'ice-size': 'the newest image is strangely small or large',
   'ice-recipient': 'an image is not encrypted to the keys that it is to be',
   'ice-drill': 'nobody has decrypted an image of late',
+  // What the ice costs.
+  'cost-plan': 'nobody has said what is to be priced',
+  'cost-prices': 'a price list is damaged, or does not have what is to be priced',
+  'cost-size': 'nobody has said how large the archive is',
   // Making the key of the ice, and bringing it back from paper.
   'keygen-place': 'a key is not made on a machine of the backups',
   'keygen-passphrase': 'a passphrase is missing, could be guessed, or could not be typed again',

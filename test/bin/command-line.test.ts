@@ -43,6 +43,7 @@ const COMMANDS = [
   'accept-key',
   'retire',
   'pillar',
+  'cost',
   'keygen',
   'key-from-paper',
   'schema',

@@ -10,7 +10,7 @@ interface Layer {
 const PURE = ['node:buffer', 'node:crypto', 'node:zlib', 'zod', 'js-yaml'];
 
 /** Folders that say what to do, each on its own; io does it through the ports that they name. */
-const STAGES = ['push', 'rotate', 'restore', 'report', 'offsite', 'keys', 'ice'];
+const STAGES = ['push', 'rotate', 'restore', 'report', 'offsite', 'keys', 'ice', 'cost'];
 
 /** Ports of another stage that a stage may know: what brings back from a store knows it by the ports of what uploads. */
 const SHARED_PORTS: Readonly<Record<string, string>> = { ice: 'offsite' };

@@ -40,6 +40,13 @@ export class IceLab {
     });
   }
 
+  /** Another folder that could be a store. */
+  otherStore(): string {
+    const path = join(this.folder, 'other-store');
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
   /** Writes the configuration; `other` is what it has beside the defaults. */
   configure(other: Partial<OffsiteConfig> = {}): void {
     const hosts = join(this.folder, 'hosts.json');
@@ -124,7 +131,7 @@ export class IceLab {
 
   remove(): void {
     spawnSync('gpgconf', ['--homedir', this.keyring, '--kill', 'all']);
-    spawnSync('chattr', ['-R', '-i', this.store], { stdio: 'ignore' });
+    spawnSync('chattr', ['-R', '-i', this.folder], { stdio: 'ignore' });
     for (const path of [this.folder, this.keyring]) rmSync(path, { recursive: true, force: true });
   }
 }

@@ -89,6 +89,7 @@ export function orderOf({ config, recipients }: OpenedOffsite, now: number): Off
       reserveBytes: RESERVE,
     },
     giveUpDays: config.give_up_days,
+    fullEvery: config.full_every,
     program: VERSION,
     newName: `${versionName(Math.floor(now))}-${randomBytes(4).toString('hex')}`,
   };

@@ -67,7 +67,7 @@ function summary(run: ImageRun, seconds: number): string {
   const { holds, squashfs, parts } = run;
   const what = `${count(holds.versions)} versions of ${count(holds.hosts)} hosts`;
   const size = `${byteSize(holds.bytes)} in ${count(holds.objects)} objects`;
-  return `image ${run.image}: ${what}, ${size}, ${byteSize(squashfs.bytes)} in ${parts.length} parts on ${run.store}, ${secondsText(seconds)}`;
+  return `${run.kind === 'full' ? 'image' : 'increment'} ${run.image}: ${what}, ${size}, ${byteSize(squashfs.bytes)} in ${parts.length} parts on ${run.store}, ${secondsText(seconds)}`;
 }
 
 async function portsOf({ config, store }: OpenedOffsite, report: TerminalReport): Promise<OffsitePorts> {
