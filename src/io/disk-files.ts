@@ -17,6 +17,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { OutputTree } from '../model/output-tree.ts';
 import type { Files, TextRead } from './ports.ts';
 
@@ -246,7 +247,7 @@ const MAX_PROGRAM_BYTES = 32 * 2 ** 20;
 
 /** Where the programs of this build lie: beside the bundle that runs, or in dist when the sources themselves run. */
 function programFolder(): string {
-  const own = import.meta.dirname;
+  const own = dirname(fileURLToPath(import.meta.url));
   return basename(own) === 'io' ? join(own, '../../dist') : own;
 }
 

@@ -354,6 +354,12 @@ export class DiskHostArchive implements HostArchive, ReceivingArchive {
     return record === undefined ? undefined : record.through + 1;
   }
 
+  /** Takes nothing of it for being on ice: versions come that are older than those that are. */
+  forgetIce(): void {
+    rmSync(join(this.#folder, ICE_RECORD), { force: true });
+    syncFolder(this.#folder);
+  }
+
   addSeen(push: string, at: number): void {
     const path = join(this.#folder, 'seen');
     const lines = readText(path)?.split('\n') ?? [];

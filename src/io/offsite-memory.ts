@@ -5,7 +5,7 @@ import { type ImageRun, imageRunSchema } from '../model/ice/image-run.ts';
 import type { CompleteImage, OffsiteMemory } from '../offsite/ports.ts';
 import { readText } from './archive-files.ts';
 import { replaceDurably, syncFolder } from './durable.ts';
-import { ICE_RECORD } from './ice-record.ts';
+import { ICE_RECORD, readIceRecord } from './ice-record.ts';
 import { offsitePaths } from './offsite-folder.ts';
 
 const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -16,6 +16,10 @@ const newestSchema = z.object({
   ended: count,
   bytes: count,
   holdsBytes: count,
+  chain: z.array(z.string()),
+  fullBegan: count,
+  store: z.string(),
+  recipients: z.array(z.string()),
 });
 
 /** JSON of a file by a schema; nothing where it is missing or damaged. */
@@ -48,14 +52,7 @@ export function offsiteMemory(archive: string): OffsiteMemory {
     save: (run) => save(paths.run, run),
     forget: () => rmSync(paths.run, { force: true }),
     newest: () => newestImage(archive),
-    complete: ({ image, began, squashfs, holds }, ended) =>
-      save(paths.newest, {
-        image,
-        began,
-        ended: Math.floor(ended),
-        bytes: squashfs.bytes,
-        holdsBytes: holds.bytes,
-      }),
+    complete: (image) => save(paths.newest, image),
     failedAt: () => {
       const at = statSync(paths.failed, { throwIfNoEntry: false })?.mtimeMs;
       return at === undefined ? undefined : at / 1000;
@@ -72,6 +69,10 @@ export function offsiteMemory(archive: string): OffsiteMemory {
       const folder = join(archive, account);
       replaceDurably(join(folder, ICE_RECORD), `${JSON.stringify({ image, through })}\n`);
       syncFolder(folder);
+    },
+    onIce: (account) => {
+      const text = readText(join(archive, account, ICE_RECORD));
+      return text === undefined ? undefined : readIceRecord(text);
     },
   };
 }

@@ -28,7 +28,7 @@ export type RecipientFacts =
 const UNKNOWN_TO_GNUPG_22 = new Set(['x25519', 'x448', 'ed25519', 'ed448']);
 const RESTORE = 'the way back from paper uses GnuPG 2.2, which is what Debian 12 and RHEL 9 have';
 const FIX =
-  "make one that it can use: gpg --quick-generate-key 'Backup <backup@example.test>' rsa4096 encr never, then gpg --export --armor";
+  'make one that it can use: brinicle keygen, on a machine that is no part of the backups';
 
 /** What is wrong with a recipient of the off-site images, or of what hosts seal. */
 export function recipientProblems(facts: RecipientFacts, at: Place): Problem[] {

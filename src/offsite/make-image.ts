@@ -9,7 +9,7 @@ import {
   type ImageMaker,
   type ImageStage,
 } from './ports.ts';
-import { type ListedHost, stageHost } from './stage-host.ts';
+import { type HeldBefore, type ListedHost, stageHost } from './stage-host.ts';
 
 /** What a run tells while it works. */
 export interface OffsiteReport {
@@ -56,8 +56,15 @@ function readableVersions(
 /**
  * Puts the next image on its stage: all versions that are committed now, and the objects that they name. The archive
  * must be under a lease. What of a host cannot be read is noted and left out: it must not keep the others off the ice.
+ *
+ * @param heldOf what of an account earlier images of the chain hold
  */
-export function stageImage(archive: ImagedArchive, report: OffsiteReport, stage: ImageStage): ImageListing {
+export function stageImage(
+  archive: ImagedArchive,
+  report: OffsiteReport,
+  stage: ImageStage,
+  heldOf: (account: string) => HeldBefore | undefined,
+): ImageListing {
   const listing: ImageListing = {
     holds: { hosts: 0, versions: 0, objects: 0, bytes: 0, missing: 0 },
     files: 0,
@@ -76,10 +83,11 @@ export function stageImage(archive: ImagedArchive, report: OffsiteReport, stage:
     };
     let host: ListedHost;
     try {
-      host = stageHost(archive, account, versions, stage);
+      host = stageHost(archive, account, versions, stage, heldOf(account));
     } catch (thrown) {
       if (!(thrown instanceof ArchiveFault)) throw thrown;
-      host = stageHost(archive, account, readableVersions(archive, account, versions, note), stage);
+      const readable = readableVersions(archive, account, versions, note);
+      host = stageHost(archive, account, readable, stage, heldOf(account));
     }
     if (host.missing > 0)
       note(`${account}: ${host.missing} objects are missing in the archive; see brinicle verify ${account}`);

@@ -246,12 +246,14 @@ export interface OffsiteMemory {
   /** What came onto the ice before; nothing before the first image. */
   newest(): CompleteImage | undefined;
   /** Notes an image that is complete; durably. */
-  complete(run: ImageRun, ended: number): void;
+  complete(image: CompleteImage): void;
   /** When a run failed last, in Unix seconds; nothing when the last one did not. */
   failedAt(): number | undefined;
   noteFailure(at: number | undefined): void;
   /** Notes for an account that a complete image holds all its versions up to that moment, whole; durably. */
   recordIce(account: string, image: string, through: number): void;
+  /** What was noted for an account last. */
+  onIce(account: string): { image: string; through: number } | undefined;
 }
 
 /** An image that is complete, as the backup server remembers it. */
@@ -264,6 +266,13 @@ export interface CompleteImage {
   bytes: number;
   /** Of what is in it, before compression. */
   holdsBytes: number;
+  /** The images that it needs, the full one first; none for a full image. */
+  chain: string[];
+  /** When the full one was begun, which it may be itself. */
+  fullBegan: number;
+  store: string;
+  /** Fingerprints, upper-case hex. */
+  recipients: string[];
 }
 
 /** A moment as a local calendar shows it. */

@@ -1,5 +1,6 @@
 import type { ImageRun } from '../model/ice/image-run.ts';
 import { RUN_FORMAT } from '../model/ice/image-run.ts';
+import { chooseBase, type ImageBase } from './choose-kind.ts';
 import { type ImageListing, makeImage, stageImage } from './make-image.ts';
 import {
   type CompleteImage,
@@ -7,8 +8,10 @@ import {
   type ImagedArchive,
   ImageFault,
   type ImageMaker,
+  type OffsiteMemory,
 } from './ports.ts';
 import { type SendPorts, sendImage } from './send-image.ts';
+import type { HeldBefore } from './stage-host.ts';
 
 /** What one run goes by. */
 export interface OffsiteOrder {
@@ -19,6 +22,8 @@ export interface OffsiteOrder {
   recipients: readonly string[];
   caps: ImageCaps;
   giveUpDays: number;
+  /** Days from one full image to the next; null when every one is full. */
+  fullEvery: number | null;
   /** The version of Brinicle. */
   program: string;
   /** The name of a new image. */
@@ -81,6 +86,34 @@ export function expectedImageBytes(
   return Math.ceil(holds.bytes * share) + files * 128;
 }
 
+/** What of an account the images of a chain hold: nothing unless the newest of them holds it whole. */
+export function heldBy(
+  base: ImageBase | undefined,
+  memory: Pick<OffsiteMemory, 'onIce'>,
+): (account: string) => HeldBefore | undefined {
+  return (account) => {
+    const record = base && memory.onIce(account);
+    if (base === undefined || record?.image !== base.chain.at(-1)) return undefined;
+    return { through: record?.through ?? 0, began: base.began };
+  };
+}
+
+function completeImage(run: ImageRun, { memory, now }: Pick<OffsitePorts, 'memory' | 'now'>): CompleteImage {
+  const before = run.kind === 'full' ? undefined : memory.newest();
+  return {
+    image: run.image,
+    began: run.began,
+    ended: Math.floor(now()),
+    bytes: run.squashfs.bytes,
+    holdsBytes: run.holds.bytes,
+    chain: run.chain,
+    // Complete once more, after a kill, it is its own newest one.
+    fullBegan: before?.fullBegan ?? run.began,
+    store: run.store,
+    recipients: run.recipients,
+  };
+}
+
 /** Makes the squashfs of a new image under a lease, and remembers it. Nothing where there is no version yet. */
 async function newImage(
   order: OffsiteOrder,
@@ -88,10 +121,11 @@ async function newImage(
   signal: AbortSignal,
 ): Promise<ImageRun | undefined> {
   const { archive, maker, memory, store, report, step } = ports;
+  const base = chooseBase(memory.newest(), order.now, order.fullEvery, store.name, order.recipients);
   const lease = ports.lease();
   let listing: ImageListing;
   try {
-    listing = stageImage(archive, report, maker.beginStage());
+    listing = stageImage(archive, report, maker.beginStage(), heldBy(base, memory));
   } finally {
     lease.release();
   }
@@ -111,8 +145,8 @@ async function newImage(
     format: RUN_FORMAT,
     image: order.newName,
     began: Math.floor(order.now),
-    kind: 'full',
-    chain: [],
+    kind: base === undefined ? 'full' : 'increment',
+    chain: base?.chain ?? [],
     store: store.name,
     squashfs,
     part_bytes: order.partBytes,
@@ -150,7 +184,7 @@ export async function runOffsite(
     ports.memory.recordIce(account, run.image, through);
     ports.step('ice recorded');
   }
-  ports.memory.complete(run, ports.now());
+  ports.memory.complete(completeImage(run, ports));
   ports.step('image complete');
   ports.maker.clear();
   ports.memory.forget();

@@ -7,9 +7,10 @@ import {
 } from '../model/ice/image-index.ts';
 import type { ImageRun } from '../model/ice/image-run.ts';
 import type { OffsiteReport } from './make-image.ts';
+import type { Patience } from './patience.ts';
 import { planParts } from './plan-parts.ts';
 import type { IceStore, OffsiteMemory, PartSpool, SpooledPart } from './ports.ts';
-import { type Patience, sendObject } from './send-object.ts';
+import { sendObject } from './send-object.ts';
 
 /** What sending an image works with. */
 export interface SendPorts {

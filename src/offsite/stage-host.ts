@@ -1,7 +1,7 @@
 import { timeOfVersion } from '../model/archive/version.ts';
 import { DigestSet, objectOfRecord } from '../model/manifest/digest-set.ts';
 import { Records } from '../model/manifest/records.ts';
-import type { ImagedArchive, ImageStage } from './ports.ts';
+import type { ImagedArchive, ImageStage, PooledFile } from './ports.ts';
 
 /** What of a host goes into an image. */
 export interface ListedHost {
@@ -16,6 +16,31 @@ export interface ListedHost {
   bytes: number;
   /** Objects that its versions name and its pool lacks. */
   missing: number;
+}
+
+/** What of a host the images before this one of its chain hold. */
+export interface HeldBefore {
+  /** All its versions up to that moment, Unix seconds. */
+  through: number;
+  /** When the newest of those images was begun: an object that came, or came back, later is not in it. */
+  began: number;
+}
+
+/** Seconds by which the clock may have been off when an object came. */
+const LEEWAY = 3600;
+
+/** Tells the objects that are in an earlier image of the chain: a version named them, and they have not come anew. */
+function heldBefore(
+  archive: ImagedArchive,
+  account: string,
+  versions: readonly string[],
+  held: HeldBefore | undefined,
+): (file: PooledFile) => boolean {
+  if (held === undefined) return () => false;
+  const named = new DigestSet();
+  for (const version of versions)
+    if (timeOfVersion(version) <= held.through) addNamed(archive, account, version, named);
+  return ({ object, changedAt }) => changedAt < held.began - LEEWAY && named.has(object);
 }
 
 function addNamed(archive: ImagedArchive, account: string, version: string, named: DigestSet): void {
@@ -37,12 +62,14 @@ function addNamed(archive: ImagedArchive, account: string, version: string, name
  * nothing that came since. Throws `ArchiveFault` for a manifest that cannot be read.
  *
  * @param versions names of its versions of that moment
+ * @param held what of it earlier images hold; nothing for a full image, or where that is not known
  */
 export function stageHost(
   archive: ImagedArchive,
   account: string,
   versions: readonly string[],
   stage: ImageStage,
+  held: HeldBefore | undefined,
 ): ListedHost {
   const named = new DigestSet();
   for (const version of versions) addNamed(archive, account, version, named);
@@ -57,8 +84,12 @@ export function stageHost(
       listed.bytes += bytes;
     }
   stage.folder(`${account}/objects`);
+  const isHeld = heldBefore(archive, account, versions, held);
+  let present = 0;
   for (const { folder, files } of archive.poolFolders(account)) {
-    const wanted = files.filter(({ object }) => named.has(object));
+    const all = files.filter(({ object }) => named.has(object));
+    present += all.length;
+    const wanted = all.filter((file) => !isHeld(file));
     if (wanted.length > 0) stage.folder(folder);
     for (const { path, bytes } of wanted) {
       stage.file(path);
@@ -67,6 +98,6 @@ export function stageHost(
     }
   }
   listed.files += listed.objects;
-  listed.missing = named.size - listed.objects;
+  listed.missing = named.size - present;
   return listed;
 }

@@ -6,6 +6,7 @@ import { isScaled } from './bench-scale.ts';
 import { writeBenchmarks } from './benchmarks-file.ts';
 import { compileFigures } from './compile-figures.ts';
 import { type FigureGroup, figureTables, keepsTarget } from './figure.ts';
+import { iceFigures } from './ice-figures.ts';
 import { largeFigures } from './large-figures.ts';
 import { machineText, noteProgram } from './machine.ts';
 import { memoryFigures } from './memory-figures.ts';
@@ -22,7 +23,7 @@ machines with real Salt, real sshd and file systems of their own; takes about th
 
   --write   puts the tables into BENCHMARKS.md
   --whole   a hundred versions of 200,000 files instead of thirty of 40,000: half an hour and 25 GiB more
-  --only    measures one part: compile, pillar, salt, many, push, again, versions, large, memory, quiet, alone
+  --only    measures one part: compile, pillar, salt, many, push, again, versions, large, memory, quiet, alone, ice
 `;
 
 interface Given {
@@ -50,6 +51,7 @@ const PARTS: Readonly<Record<string, (given: Given) => Promise<FigureGroup[]>>> 
   memory: memoryFigures,
   quiet: async () => [await quietFigures()],
   alone: async () => [await aloneFigures()],
+  ice: iceFigures,
 };
 
 const OPTIONS = {

@@ -196,10 +196,11 @@ export function iceStoreContract(title: string, without: Without, open: () => Pr
 
     test('lists by the beginning of a name, and nothing else', async () => {
       const folder = `2026-11-25T000000Z-${run}/`;
-      for (const name of ['a', 'b/c', 'b/d']) await put(Buffer.from(name), folder + name);
+      const own = [`index-${run}.json`, `part-00000-${run}.gpg`, `part-00001-${run}.gpg`];
+      for (const name of own) await put(Buffer.from(name), folder + name);
       const names = async (prefix: string) => (await listed(store.reader, prefix)).map(({ name }) => name);
-      expect(await names(folder)).toEqual([`${folder}a`, `${folder}b/c`, `${folder}b/d`]);
-      expect(await names(`${folder}b/`)).toEqual([`${folder}b/c`, `${folder}b/d`]);
+      expect(await names(folder)).toEqual(own.map((name) => folder + name));
+      expect(await names(`${folder}part-`)).toEqual(own.slice(1).map((name) => folder + name));
       expect(await names(`${folder}none`)).toEqual([]);
     });
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -145,6 +145,48 @@ requireRestoring(
       ]);
       expect(readdirSync(join(lab.archive, '.offsite/spool'))).toEqual([]);
     }
+  });
+
+  test('between two full images only what is new goes there, and what came back', () => {
+    lab.configure({ full_every: 30 });
+    // The archive is as it was for a day, so that nothing counts as just come.
+    execFileSync('find', [
+      lab.archive,
+      '-name',
+      '*',
+      '-type',
+      'f',
+      '-exec',
+      'touch',
+      '-d',
+      '1 day ago',
+      '{}',
+      '+',
+    ]);
+    expect(offsite(lab).code).toBe(0);
+    const [full] = lab.indexes();
+    if (full === undefined) throw new Error('no index');
+
+    lab.commit('bk-web1', NOW - 60, { a: Buffer.from('three\n'), b: Buffer.alloc(400_000, 'text ') });
+    const [healed = ''] = lab.objects('bk-db1');
+    execFileSync('touch', [healed]);
+    const ran = offsite(lab);
+    expect(ran.err).toMatch(/\nincrement \S+: 4 versions of 2 hosts, /);
+    const increment = lab.indexes().find(({ image }) => image !== full.image);
+    if (increment === undefined) throw new Error('no second index');
+    expect(increment).toMatchObject({ kind: 'increment', chain: [full.image] });
+    const tree = lab.thaw(increment);
+    const objects = filesBelow(tree).filter((path) => path.includes('/objects/'));
+    const came = createHash('sha256').update('three\n').digest('hex');
+    expect(objects).toEqual(
+      [healed.slice(lab.archive.length + 1), `bk-web1/objects/${came.slice(0, 2)}/${came.slice(2)}`].sort(),
+    );
+    // With all manifests, the chain has every file of the archive.
+    const wanted = committedFiles(lab.archive);
+    expect([...new Set([...filesBelow(lab.thaw(full)), ...filesBelow(tree)])].sort()).toEqual(wanted);
+
+    lab.configure({ full_every: 30, store: { kind: 'folder', path: lab.otherStore() } });
+    expect(offsite(lab).err).toMatch(/\nimage \S+: 4 versions/);
   });
 
   test('cron works when an image is due or unfinished, and else says nothing', () => {

@@ -40,6 +40,13 @@ export class IceLab {
     });
   }
 
+  /** Another folder that could be a store. */
+  otherStore(): string {
+    const path = join(this.folder, 'other-store');
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
   /** Writes the configuration; `other` is what it has beside the defaults. */
   configure(other: Partial<OffsiteConfig> = {}): void {
     const hosts = join(this.folder, 'hosts.json');
@@ -83,6 +90,14 @@ export class IceLab {
     return putVersion({ account: folder, at, manifest, packed, record: recordOf(at, manifest) });
   }
 
+  /** Paths of the objects of a host's pool. */
+  objects(account: string): string[] {
+    const pool = join(this.archive, account, 'objects');
+    return readdirSync(pool).flatMap((first) =>
+      readdirSync(join(pool, first)).map((name) => join(pool, first, name)),
+    );
+  }
+
   /** Names of all objects of the store. */
   stored(): string[] {
     return readdirSync(this.store, { recursive: true })
@@ -116,7 +131,7 @@ export class IceLab {
 
   remove(): void {
     spawnSync('gpgconf', ['--homedir', this.keyring, '--kill', 'all']);
-    spawnSync('chattr', ['-R', '-i', this.store], { stdio: 'ignore' });
+    spawnSync('chattr', ['-R', '-i', this.folder], { stdio: 'ignore' });
     for (const path of [this.folder, this.keyring]) rmSync(path, { recursive: true, force: true });
   }
 }

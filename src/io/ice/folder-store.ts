@@ -107,7 +107,7 @@ export function openFolderStore(location: FolderStoreLocation): IceStore & IceRe
       makeImmutable(path);
     } catch (thrown) {
       rmSync(partial, { force: true });
-      throw signal.aborted ? new StoreFault('again', 'it was stopped') : folderFault(thrown);
+      throw signal.aborted ? signal.reason : folderFault(thrown);
     }
     return { name, bytes: source.bytes, crc32c: undefined, storedAt: statSync(path).mtimeMs / 1000 };
   }
@@ -115,7 +115,8 @@ export function openFolderStore(location: FolderStoreLocation): IceStore & IceRe
   const { list, read } = downloadedFolder(root);
   return {
     name: storeName(location),
-    examine: async (): Promise<StoreFacts> => {
+    examine: async (signal): Promise<StoreFacts> => {
+      signal.throwIfAborted();
       doing(() => readdirSync(root));
       return {
         // What a folder lacks is told by every compile; nothing here could mend it.

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -9,6 +9,9 @@ import { isErrno } from '../errno.ts';
 
 /** Lines of gpg that are kept. */
 const MOST_LINES = 20;
+
+/** Bytes that wait for gpg. */
+const AHEAD = 2 ** 20;
 
 /** Whose private keys gpg is to use, and how it asks for their passphrase. */
 export interface GpgKeys {
@@ -115,22 +118,21 @@ class Verdict {
 /** Hands all bytes to gpg; what the source threw is told, and a gpg that went away is not, for its verdict tells. */
 async function feed(source: AsyncIterable<Uint8Array>, stdin: Writable): Promise<unknown> {
   let gone = false;
-  stdin.on('error', () => {
+  let wake = (): void => undefined;
+  const stop = (): void => {
     gone = true;
-  });
-  stdin.on('close', () => {
-    gone = true;
-  });
+    wake();
+  };
+  stdin.on('error', stop);
+  stdin.on('close', stop);
   try {
     for await (const piece of source) {
       if (gone) break;
-      if (!stdin.write(piece))
+      stdin.write(piece, () => wake());
+      // Some is read ahead, so that gpg never waits for a disk or a network that is quick enough.
+      while (!gone && stdin.writableLength > AHEAD)
         await new Promise<void>((settle) => {
-          const go = (): void => {
-            for (const event of ['drain', 'error', 'close']) stdin.off(event, go);
-            settle();
-          };
-          for (const event of ['drain', 'error', 'close']) stdin.on(event, go);
+          wake = settle;
         });
     }
   } catch (thrown) {
@@ -181,20 +183,37 @@ export function gpgDecryptor(keys: GpgKeys): Decryptor {
   };
 }
 
-/** A keyring of its own with the key of one file in it, or why not. It is removed by {@link KeyHome.remove}. */
+/** How keyrings of one run are called, before its process number. */
+const KEY_HOME = 'brinicle-key-';
+
+/** A keyring of its own with the key of one file in it, until it is removed. */
 export interface KeyHome {
   home: string;
   remove(): void;
 }
 
+function removeKeyHome(home: string): void {
+  spawnSync('gpgconf', ['--homedir', home, '--kill', 'all'], { stdio: 'ignore' });
+  rmSync(home, { recursive: true, force: true });
+}
+
+/** Removes the keyrings of runs that were killed. */
+function sweepKeyHomes(): void {
+  const own = process.geteuid?.();
+  for (const name of readdirSync(tmpdir())) {
+    const home = join(tmpdir(), name);
+    const pid = name.startsWith(KEY_HOME) ? /^\d+/.exec(name.slice(KEY_HOME.length))?.[0] : undefined;
+    if (pid === undefined || existsSync(`/proc/${pid}`) || lstatSync(home).uid !== own) continue;
+    removeKeyHome(home);
+  }
+}
+
 /** Puts a private key, as it was exported, into a keyring of its own: it stays as encrypted as it is. */
 export function keyHome(keyFile: string): KeyHome | { fault: string } {
+  sweepKeyHomes();
   // The agent's socket takes no long path, so this cannot lie in a folder of the caller's.
-  const home = mkdtempSync(join(tmpdir(), 'brinicle-key-'));
-  const remove = (): void => {
-    spawnSync('gpgconf', ['--homedir', home, '--kill', 'all'], { stdio: 'ignore' });
-    rmSync(home, { recursive: true, force: true });
-  };
+  const home = mkdtempSync(join(tmpdir(), `${KEY_HOME}${process.pid}-`));
+  const remove = (): void => removeKeyHome(home);
   const { status, stderr, error } = spawnSync(
     'gpg',
     ['--homedir', home, '--batch', '--quiet', '--import', keyFile],

@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readSync,
   rmSync,
   statfsSync,
@@ -46,7 +47,19 @@ const stateSchema = z.object({
   host: z.string().optional(),
   account: z.string().optional(),
   images: z.array(z.string()),
+  /** The boot of the machine in which it holds; nothing where the disk has it. */
+  boot: z.string().nullable(),
 });
+
+/** What Linux calls this boot; another system's is never the same as any. */
+function thisBoot(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch (thrown) {
+    if (isErrno(thrown)) return `${process.pid} ${Date.now()}`;
+    throw thrown;
+  }
+}
 
 /** Where a restore from ice works: squashfs files and the tree that they are unpacked into. Nobody else may enter. */
 export class WorkFolder {
@@ -108,7 +121,10 @@ export class WorkFolder {
       size: () => fstatSync(descriptor).size,
       read: (into, at) => readSync(descriptor, into, 0, into.length, at),
       write: (bytes, at) => writeAll(descriptor, bytes, at),
-      cut: (size) => ftruncateSync(descriptor, size),
+      cut: (size) => {
+        // A file that was cut to nothing is written out when it is closed (ext4, auto_da_alloc).
+        if (fstatSync(descriptor).size !== size) ftruncateSync(descriptor, size);
+      },
       close: () => closeSync(descriptor),
     };
   }
@@ -116,17 +132,25 @@ export class WorkFolder {
   /** What of a tree is done; one that is of something else goes. */
   stateOf({ image, host }: TreeOf): TreeState {
     const read = readConfigFile(join(this.folder, STATE), stateSchema);
-    const isThere = lstatSync(this.tree, { throwIfNoEntry: false }) !== undefined;
-    if (isThere && 'value' in read && read.value.image === image && read.value.host === host)
-      return { images: new Set(read.value.images), account: read.value.account };
+    const state = 'value' in read ? read.value : undefined;
+    const holds =
+      state?.image === image &&
+      state.host === host &&
+      (state.boot === null || state.boot === thisBoot()) &&
+      lstatSync(this.tree, { throwIfNoEntry: false }) !== undefined;
+    if (holds) return { images: new Set(state.images), account: state.account };
     this.remove(this.tree);
     return { images: new Set(), account: undefined };
   }
 
-  /** Notes durably what of a tree is done, after all of it is durable. */
-  note({ image, host }: TreeOf, { images, account }: TreeState): void {
-    syncFileSystem(this.folder);
-    const state: z.input<typeof stateSchema> = { format: 1, image, host, account, images: [...images] };
+  /**
+   * Notes what of a tree is done: durably, after all of it is durable; or for as long as the machine runs, which costs
+   * nothing, and after a power cut the tree is made anew from what the work folder still has.
+   */
+  note({ image, host }: TreeOf, { images, account }: TreeState, durably: boolean): void {
+    if (durably) syncFileSystem(this.folder);
+    const boot = durably ? null : thisBoot();
+    const state: z.input<typeof stateSchema> = { format: 1, image, host, account, images: [...images], boot };
     replaceDurably(join(this.folder, STATE), JSON.stringify(state));
   }
 

@@ -133,6 +133,15 @@ describe('Google', () => {
       expect((await faultOf(upload(MiB))).kind).toBe('again');
     });
 
+    test.each([{ md5: '0'.repeat(32) }, { crc32c: '0'.repeat(8) }])(
+      'is not kept where %j is not its sum',
+      async (wrong) => {
+        const source = { ...sources.make(randomBytes(MiB)), ...wrong };
+        expect((await faultOf(writer().put(name, source, never(), ignore))).kind).toBe('damaged');
+        expect(double.bucket().list('', true)).toEqual([]);
+      },
+    );
+
     test('is damaged where the store answers with another sum', async () => {
       double.fault({ call: 'chunk', act: { wrongChecksum: true } });
       const fault = await faultOf(upload(MiB));

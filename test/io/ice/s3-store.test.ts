@@ -136,6 +136,14 @@ describe('S3', () => {
       },
     );
 
+    test('in pieces that are not what was summed before is damaged, and not kept', async () => {
+      const source = { ...sources.make(randomBytes(20 * MiB)), crc32c: '00000000' };
+      const fault = await faultOf(writer(inPieces).put(name, source, never(), ignore));
+      expect(fault.kind).toBe('damaged');
+      expect(double.bucket().list('')).toEqual([]);
+      expect(double.unfinished()).toBe(0);
+    });
+
     test('in pieces that is given up leaves nothing unfinished', async () => {
       double.fault({ call: 'end-multipart', act: { status: 500, code: 'InternalError' } });
       expect((await faultOf(upload(20 * MiB, inPieces))).kind).toBe('again');

@@ -235,7 +235,9 @@ async function carryOut(
   const lock = lockHost(host);
   const run = new ImportRun(host, root, limitsFor(host, opened, context), context);
   try {
-    await run.run(plannedSteps(host, root, options, context));
+    const steps = plannedSteps(host, root, options, context);
+    new DiskHostArchive(host.reader.folder, host.account).forgetIce();
+    await run.run(steps);
     return EXIT.fine;
   } finally {
     lock.release();

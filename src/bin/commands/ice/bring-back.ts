@@ -234,9 +234,11 @@ export async function bringBack(job: BringJob, context: IceContext): Promise<Bro
     healed += await addToTree(image, job, looked, state.account, image === first);
     point('merged');
     state.images.add(image.name);
-    work.note(treeOf, state);
+    // The last squashfs stays until all is over.
+    const mayGo = !keep && image !== images.at(-1);
+    work.note(treeOf, state, mayGo);
     point('noted');
-    if (!keep) work.remove(work.squashfs(image.name));
+    if (mayGo) work.remove(work.squashfs(image.name));
   }
   work.remove(work.unpacked);
   work.remove(work.names);

@@ -4,6 +4,9 @@ import { hasErrors, type Problem } from '../../../model/problem.ts';
 import { EXIT, jsonText, printProblems, type Terminal } from '../../terminal.ts';
 import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite } from './offsite-context.ts';
 
+/** Seconds of patience with a store while somebody waits for the answer. */
+const SHORT_PATIENCE = 30;
+
 /** `brinicle-offsite check`: what a run would check before it sends a byte, and nothing else. */
 export async function checkCommand(
   config: OffsiteConfig,
@@ -13,7 +16,13 @@ export async function checkCommand(
   let problems: Problem[];
   try {
     const opened = await openOffsite(config);
-    problems = await checkAll(opened, Date.now() / 1000, options.config, new AbortController().signal);
+    problems = await checkAll(
+      opened,
+      Date.now() / 1000,
+      options.config,
+      new AbortController().signal,
+      SHORT_PATIENCE,
+    );
   } catch (thrown) {
     problems = [offsiteProblem(thrown, config)];
   }

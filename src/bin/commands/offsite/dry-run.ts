@@ -4,13 +4,17 @@ import { offsiteMemory } from '../../../io/offsite-memory.ts';
 import { squashfsMaker } from '../../../io/squashfs-image.ts';
 import type { OffsiteConfig } from '../../../model/offsite-config.ts';
 import { hasErrors } from '../../../model/problem.ts';
+import { chooseBase } from '../../../offsite/choose-kind.ts';
 import { stageImage } from '../../../offsite/make-image.ts';
 import { planParts } from '../../../offsite/plan-parts.ts';
-import { expectedImageBytes } from '../../../offsite/run-offsite.ts';
+import { expectedImageBytes, heldBy } from '../../../offsite/run-offsite.ts';
 import { byteSize, count } from '../../../report/figures.ts';
 import { EXIT, jsonText, type Terminal } from '../../terminal.ts';
-import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite } from './offsite-context.ts';
+import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite, orderOf } from './offsite-context.ts';
 import { TerminalReport } from './offsite-report.ts';
+
+/** Seconds of patience with a store while somebody waits for the answer. */
+const SHORT_PATIENCE = 30;
 
 /** `brinicle-offsite --dry-run`: what the next image would hold, about how large it gets, and what the checks say. */
 export async function dryRunCommand(
@@ -22,12 +26,22 @@ export async function dryRunCommand(
   try {
     const opened = await openOffsite(config);
     becomeOwner(config.archive);
-    const problems = await checkAll(opened, Date.now() / 1000, options.config, new AbortController().signal);
-    const listing = stageImage(imagedArchive(config.archive), report, {
-      folder: () => undefined,
-      file: () => undefined,
-    });
+    const problems = await checkAll(
+      opened,
+      Date.now() / 1000,
+      options.config,
+      new AbortController().signal,
+      SHORT_PATIENCE,
+    );
     const memory = offsiteMemory(config.archive);
+    const { now, fullEvery, recipients } = orderOf(opened, Date.now() / 1000);
+    const base = chooseBase(memory.newest(), now, fullEvery, opened.store.name, recipients);
+    const listing = stageImage(
+      imagedArchive(config.archive),
+      report,
+      { folder: () => undefined, file: () => undefined },
+      heldBy(base, memory),
+    );
     const imageBytes = expectedImageBytes(listing, memory.newest());
     const parts = planParts(imageBytes, config.part_bytes).length;
     const free = squashfsMaker(config.archive).freeBytes();
@@ -48,7 +62,7 @@ export async function dryRunCommand(
       const { holds } = listing;
       terminal.out(
         `${unfinished === undefined ? '' : `image ${unfinished.image} is unfinished: the next run goes on with it\n`}` +
-          `a new image would hold ${count(holds.versions)} versions of ${count(holds.hosts)} hosts, ${byteSize(holds.bytes)} in ${count(holds.objects)} objects\n` +
+          `a new ${base === undefined ? 'full image' : 'increment'} would hold ${count(holds.versions)} versions of ${count(holds.hosts)} hosts, ${byteSize(holds.bytes)} in ${count(holds.objects)} objects\n` +
           `about ${byteSize(imageBytes)} in ${parts} parts to ${opened.store.name}; ${byteSize(free)} are free for it\n`,
       );
     }

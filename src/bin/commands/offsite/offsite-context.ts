@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openStore } from '../../../io/ice/open-store.ts';
 import { recipientFacts } from '../../../io/openpgp-recipient.ts';
 import { privateKeysHere } from '../../../io/private-key-here.ts';
@@ -10,7 +11,8 @@ import { error, type Problem, printable } from '../../../model/problem.ts';
 import type { RecipientFacts } from '../../../model/recipient.ts';
 import { checkRecipients } from '../../../offsite/check-recipients.ts';
 import { checkStore } from '../../../offsite/check-store.ts';
-import { type IceStore, ImageFault, StoreFault } from '../../../offsite/ports.ts';
+import { type Patience, tryPatiently } from '../../../offsite/patience.ts';
+import { type IceStore, ImageFault, type StoreFacts, StoreFault } from '../../../offsite/ports.ts';
 import type { OffsiteOrder } from '../../../offsite/run-offsite.ts';
 import { VERSION } from '../../version.ts';
 
@@ -43,18 +45,35 @@ export async function openOffsite(config: OffsiteConfig): Promise<OpenedOffsite>
   return { config, store: await openStore(config.store), recipients, privateKeys };
 }
 
-/** All that is to be so before a byte is sent; the problems are empty when all is well. Throws {@link StoreFault}. */
+/** Patience by this machine's clock. */
+export function patienceOf(seconds: number): Patience {
+  return {
+    seconds,
+    sleep: (wait, signal) => sleep(wait * 1000, undefined, { signal }),
+    now: () => performance.now() / 1000,
+    random: Math.random,
+  };
+}
+
+/**
+ * All that is to be so before a byte is sent; the problems are empty when all is well. Throws {@link StoreFault}.
+ *
+ * @param seconds of patience with a store that does not answer
+ */
 export async function checkAll(
   { config, store, recipients, privateKeys }: OpenedOffsite,
   now: number,
   file: string,
   signal: AbortSignal,
+  seconds: number,
 ): Promise<Problem[]> {
+  const examining = (): Promise<StoreFacts> => store.examine(signal);
+  const facts = await tryPatiently(examining, ['again'], patienceOf(seconds), signal, () => undefined);
   const day = new Date(now * 1000).toISOString().slice(0, 10);
   const { retention_days, warn_only } = config;
   return [
     ...checkRecipients(recipients, day, privateKeys, file),
-    ...checkStore(config.store, await store.examine(signal), { retention_days, warn_only }),
+    ...checkStore(config.store, facts, { retention_days, warn_only }),
   ];
 }
 
@@ -70,6 +89,7 @@ export function orderOf({ config, recipients }: OpenedOffsite, now: number): Off
       reserveBytes: RESERVE,
     },
     giveUpDays: config.give_up_days,
+    fullEvery: config.full_every,
     program: VERSION,
     newName: `${versionName(Math.floor(now))}-${randomBytes(4).toString('hex')}`,
   };

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { becomeOwner } from '../../../io/archive-owner.ts';
 import { replaceDurably } from '../../../io/durable.ts';
 import { faultPoint } from '../../../io/fault-point.ts';
@@ -33,6 +32,7 @@ import {
   offsiteProblem,
   openOffsite,
   orderOf,
+  patienceOf,
 } from './offsite-context.ts';
 import { TerminalReport } from './offsite-report.ts';
 
@@ -67,7 +67,7 @@ function summary(run: ImageRun, seconds: number): string {
   const { holds, squashfs, parts } = run;
   const what = `${count(holds.versions)} versions of ${count(holds.hosts)} hosts`;
   const size = `${byteSize(holds.bytes)} in ${count(holds.objects)} objects`;
-  return `image ${run.image}: ${what}, ${size}, ${byteSize(squashfs.bytes)} in ${parts.length} parts on ${run.store}, ${secondsText(seconds)}`;
+  return `${run.kind === 'full' ? 'image' : 'increment'} ${run.image}: ${what}, ${size}, ${byteSize(squashfs.bytes)} in ${parts.length} parts on ${run.store}, ${secondsText(seconds)}`;
 }
 
 async function portsOf({ config, store }: OpenedOffsite, report: TerminalReport): Promise<OffsitePorts> {
@@ -80,12 +80,7 @@ async function portsOf({ config, store }: OpenedOffsite, report: TerminalReport)
     store,
     memory: offsiteMemory(config.archive),
     spool: partSpool(config.archive, sealer),
-    patience: {
-      seconds: PATIENCE,
-      sleep: (seconds, signal) => sleep(seconds * 1000, undefined, { signal }),
-      now: () => performance.now() / 1000,
-      random: Math.random,
-    },
+    patience: patienceOf(PATIENCE),
     randomName: () => randomBytes(4).toString('hex'),
     now: () => Date.now() / 1000,
     report,
@@ -106,7 +101,7 @@ async function runLocked(
     process.once(signal, () => stop.abort(new ImageFault(`stopped by ${signal}; the next run goes on`)));
   const ports = await portsOf(opened, report);
   try {
-    const problems = await checkAll(opened, now, options.config, stop.signal);
+    const problems = await checkAll(opened, now, options.config, stop.signal, PATIENCE);
     report.tell(problems);
     if (hasErrors(problems)) {
       ports.memory.noteFailure(now);
