@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addArchiveCommands } from './archive-commands.ts';
 import type { ArchiveContext } from './archive-context.ts';
 import { addCostCommand } from './cost-command.ts';
+import { addArchiveDrill } from './drill-command.ts';
 import { EXIT, type ExitCode } from './terminal.ts';
 import { VERSION } from './version.ts';
 
@@ -28,6 +29,7 @@ export async function runArchive(args: readonly string[], context: ArchiveContex
     code = finished;
   };
   addArchiveCommands(program, context, finish);
+  addArchiveDrill(program, context, finish);
   addCostCommand(program, context, finish);
   try {
     await program.parseAsync([...args], { from: 'user' });

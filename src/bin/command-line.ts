@@ -15,6 +15,7 @@ import { addCostCommand } from './cost-command.ts';
 import { examples } from './help-text.ts';
 import { addIceCommands } from './ice-commands.ts';
 import { processIceContext } from './ice-context.ts';
+import { addDrill } from './ice-drill-command.ts';
 import { addKeyCommands } from './key-commands.ts';
 import { processKeyContext } from './key-context.ts';
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts';
@@ -128,6 +129,7 @@ function buildProgram(files: Files, terminal: Terminal, finish: (code: ExitCode)
   const context = processContext(terminal);
   addArchiveCommands(program, context, finish);
   addIceCommands(program, processIceContext(context), finish);
+  addDrill(program, processIceContext(context), finish);
   addCostCommand(program, context, finish, (file) => loadPolicy(file, files));
   addKeyCommands(program, () => processKeyContext(files, terminal), finish);
 

@@ -117,6 +117,12 @@ const serverSchema = z.strictObject({
     .describe(
       'Days in which every object of the archive is read and compared with its name, a share of them each day; none reads none.',
     ),
+  drill_day: z
+    .union([z.literal('none'), z.int().min(1).max(28)])
+    .default(8)
+    .describe(
+      'Day of the month on which some files, drawn by chance, are restored for a look and compared; none restores none.',
+    ),
   abandon_days: z
     .int()
     .min(1)

@@ -106,6 +106,11 @@ export const RULES = {
   'archive-busy': 'another program works on the archive of a host',
   'archive-unwritable': 'the archive or a part of it cannot be changed',
   'import-refused': 'an rsnapshot root cannot become versions',
+  // Drills.
+  'drill-failed': 'something did not come back as its host pushed it',
+  'drill-none': 'a drill found nothing that it could restore',
+  'drill-place': 'a drill cannot work where it was to, or not on this machine',
+  'drill-running': 'another drill is under way',
   // Looking at the ice and restoring from it.
   'ice-unreachable': 'the store of the ice cannot be reached or read',
   'ice-none': 'the ice holds no image that can be used, or not the one that was named',

@@ -43,6 +43,7 @@ const COMMANDS = [
   'accept-key',
   'retire',
   'pillar',
+  'drill',
   'cost',
   'keygen',
   'key-from-paper',

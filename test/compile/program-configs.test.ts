@@ -179,6 +179,19 @@ describe('the pillar of the backup server holds the configuration of rotate', ()
     }
   });
 
+  test('files are restored for a look on the day of the policy, or never', () => {
+    const drill = (drill_day: Policy['server']['drill_day']): unknown => {
+      const server = { ...policy.server, drill_day };
+      const { tree } = compileFleet(sampleInputs({}, { policy: { ...policy, server } }));
+      return JSON.parse(tree.get(`pillar/${pillarFile('backup1')}`) ?? '{}').brinicle.server.drill;
+    };
+    expect([drill('none'), drill(policy.server.drill_day), drill(28)]).toEqual([
+      null,
+      { day: 8, hour: 6 },
+      { day: 28, hour: 6 },
+    ]);
+  });
+
   test('the table of accounts names every minion, with what differs from the limits', () => {
     expect(hostTable(compiled).accounts).toEqual([
       {

@@ -102,7 +102,7 @@ export function proveGeneratedStates(salt: SaltRelease): void {
     expect(byBulk).toBe(byStates);
   });
 
-  test('rotate has its configuration, the table of accounts, its programs and its cron entry; the archive is checked daily', async () => {
+  test('rotate has its configuration, the table of accounts, its programs and its cron entry; the archive is checked daily and drilled monthly', async () => {
     for (const { root } of [states, bulk]) {
       const config = rotateConfigSchema.parse(JSON.parse(await root.readFile('/etc/brinicle/rotate.json')));
       expect(config).toMatchObject({ jails: JAILS, hosts: '/etc/brinicle/hosts.json', user: 'brinicle' });
@@ -121,6 +121,9 @@ export function proveGeneratedStates(salt: SaltRelease): void {
       );
       expect(crontab).toMatch(
         /# SALT_CRON_IDENTIFIER:brinicle-verify\n\d+ 5 \* \* \* \/usr\/local\/sbin\/brinicle verify --cron --share 3\.58\n/,
+      );
+      expect(crontab).toMatch(
+        /# SALT_CRON_IDENTIFIER:brinicle-drill\n\d+ 6 8 \* \* \/usr\/local\/sbin\/brinicle drill --cron\n/,
       );
       expect((await root.exec(['bsdtar', '--version'])).code).toBe(0);
     }

@@ -21,7 +21,7 @@ const NO_EXAMPLE: Partial<Record<RuleName, string>> = {
 
 /** Rules of what runs on hosts and on the backup server, and of keys: no input of a compile can break them. */
 const OF_A_RUN =
-  /^(?:push|hook|rotate|archive|version|moment|manifest|object|path|restore|state|terminal|import|ice|store|cost|keygen|paper)-|^program-config$|^recipient-ended$|^too-many$/;
+  /^(?:push|hook|rotate|archive|version|moment|manifest|object|path|restore|state|terminal|import|ice|store|cost|drill|keygen|paper)-|^program-config$|^recipient-ended$|^too-many$/;
 
 /** Rules that one host breaks for itself; the others of its mine must compile. */
 const OF_ONE_HOST: readonly RuleName[] = [

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BackupLab } from '../backup/backup-lab.ts';
 import { requireOrSkip } from '../throwaway/require-or-skip.ts';
@@ -192,5 +193,39 @@ suite('looking after an archive', () => {
     expect((await brinicle('import-rsnapshot', 'web2', '/rsnapshot')).stderr).toContain(
       '[import-refused] web2',
     );
+  });
+
+  test('a drill restores files of every mode as the archive’s user, removes them, and names what is damaged', async () => {
+    const data = BackupLab.data('web2');
+    await lab.script(
+      `mkdir -p ${data}/drill/closed ${data}/drill/fixed; cd ${data}/drill
+       echo tool > tool; chmod 4755 tool; echo none > none; chmod 000 none; chown 1234:1234 none
+       echo in > closed/in; chmod 000 closed; echo in > fixed/in; chmod 555 fixed
+       printf 'bytes' > "$(printf 'caf\\351')"; : > empty; touch -d '@1700000000.123456789' empty`,
+    );
+    await lab.push('web2');
+    await lab.rotate();
+    const archive = dirname(lab.archive('web2'));
+    const drilled = await brinicle('drill', '--files', '10000', '--bytes', '20GiB', '--json');
+    expect(drilled).toMatchObject({ code: 0, stderr: '' });
+    const { files, versions, failed } = JSON.parse(drilled.stdout);
+    expect({ failed, versions: versions > 3, files: files > 10 }).toEqual({
+      failed: 0,
+      versions: true,
+      files: true,
+    });
+    expect(await lab.script(`ls -A ${archive}/.drill`)).toBe('drills.json\nlock\n');
+    expect(await lab.script(`find ${archive}/.drill ! -user brinicle`)).toBe('');
+    expect(await lab.root.stat(`${archive}/.drill`)).toMatchObject({ mode: '700', owner: 'brinicle' });
+    expect(await brinicle('drill', '--cron')).toMatchObject({ code: 0, stderr: '' });
+
+    const tool = await objectOf('web2', 'drill/tool');
+    await lab.script(`printf T | dd of=${tool} conv=notrunc status=none`);
+    const hurt = await brinicle('drill', '--files', '10000', '--bytes', '20GiB');
+    expect(hurt.code).toBe(1);
+    expect(hurt.stderr).toContain(`${data}/drill/tool: its object is damaged`);
+    expect(hurt.stderr).toContain('[drill-failed] web2: did not come back as it was: 1');
+    const record = JSON.parse(await lab.root.readFile(`${archive}/.drill/drills.json`));
+    expect(record.drills.map(({ ok }: { ok: boolean }) => ok)).toEqual([true, true, false]);
   });
 });

@@ -29,6 +29,7 @@ describe('brinicle.yaml', () => {
         versions_a_day: 24,
         stale_days: 14,
         verify_days: 28,
+        drill_day: 8,
         keep_refused_days: 7,
         abandon_days: 7,
       },

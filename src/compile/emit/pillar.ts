@@ -206,6 +206,13 @@ function verifyData(days: Policy['server']['verify_days']): JsonObject | null {
   return { share: String(Math.ceil(10_000 / days) / 100), hour: VERIFY_HOUR };
 }
 
+/** Hour of the drill: after the check of that day has begun. */
+const DRILL_HOUR = 6;
+
+function drillData(day: Policy['server']['drill_day']): JsonObject | null {
+  return day === 'none' ? null : { day, hour: DRILL_HOUR };
+}
+
 function serverData(policy: Policy, iceRecipients: readonly string[]): JsonObject {
   const { server } = policy;
   return {
@@ -220,6 +227,7 @@ function serverData(policy: Policy, iceRecipients: readonly string[]): JsonObjec
       offsite: offsiteConfig(policy, iceRecipients),
       offsite_minute: backupMinute(server.name),
       verify: verifyData(server.verify_days),
+      drill: drillData(server.drill_day),
       rotate: rotateConfig(policy),
     },
   };

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { state as clientState } from '@aws-sdk/core/client';
 import { fromIni } from '@aws-sdk/credential-provider-ini';
+import { readObjectName } from '../../model/ice/image-index.ts';
 import { type S3StoreLocation, storeName } from '../../model/ice/store-location.ts';
 import {
   type IceReader,
@@ -123,7 +124,7 @@ class S3Store implements IceStore, IceReader {
               Body: source.bytes === 0 ? '' : body,
               ContentLength: source.bytes,
               ContentType: 'application/octet-stream',
-              StorageClass: this.#location.class,
+              StorageClass: classOf(name, this.#location),
               ChecksumAlgorithm: 'SHA256',
               ChecksumSHA256: Buffer.from(source.sha256, 'hex').toString('base64'),
               IfNoneMatch: '*',
@@ -321,6 +322,11 @@ export function openS3Store(
     followRegionRedirects: false,
   });
   return new S3Store(location, client, { stallSeconds, firstWait, multipartAbove });
+}
+
+/** An index is read by whoever looks, so it must not have to be thawed; its price is nothing. */
+function classOf(name: string, location: S3StoreLocation): S3StoreLocation['class'] {
+  return readObjectName(name)?.kind === 'index' ? 'STANDARD' : location.class;
 }
 
 function credentialsOf(path: string): ReturnType<typeof fromIni> {

@@ -15,8 +15,5 @@ export interface CostOptions {
   json?: boolean;
 }
 
-/** Ends a command that was called in a way which means nothing. */
-export class WrongUsage extends Error {}
-
 /** Reads the policy in a folder, where the program can. */
 export type PolicyReader = (file: string) => Promise<{ policy?: Policy; problems: readonly Problem[] }>;

@@ -5,8 +5,9 @@ import { readConfigFile } from '../../../io/config-file.ts';
 import type { StoreLocation } from '../../../model/ice/store-location.ts';
 import { offsiteConfigSchema } from '../../../model/offsite-config.ts';
 import { printable } from '../../../model/problem.ts';
+import { WrongUsage } from '../../wrong-usage.ts';
 import { Refused, refuse } from '../archive/archive-options.ts';
-import { type CostOptions, type PolicyReader, WrongUsage } from './cost-options.ts';
+import type { CostOptions, PolicyReader } from './cost-options.ts';
 
 /** What is to be priced, and where its sizes may be measured. */
 export interface FoundPlan {

@@ -2,11 +2,12 @@ import type { ImageSizes } from '../../../cost/image-plan.ts';
 import { measuredGrowth } from '../../../cost/measure-growth.ts';
 import { DiskHostArchive } from '../../../io/host-archive.ts';
 import { newestImage } from '../../../io/offsite-memory.ts';
-import { sizeSchema } from '../../../model/size.ts';
 import { byteSize, count } from '../../../report/figures.ts';
 import type { ArchiveContext } from '../../archive-context.ts';
+import { sizeOption } from '../../size-option.ts';
+import { WrongUsage } from '../../wrong-usage.ts';
 import { refuse } from '../archive/archive-options.ts';
-import { type CostOptions, WrongUsage } from './cost-options.ts';
+import type { CostOptions } from './cost-options.ts';
 
 /** Share of an archive that manifests are taken to be where it cannot be looked at. */
 const LIKELY_MANIFESTS = 0.03;
@@ -21,11 +22,8 @@ export interface FoundSizes {
 
 function bytesBy(option: string, given: string | undefined): number | undefined {
   if (given === undefined) return undefined;
-  const parsed = sizeSchema.safeParse(/^\d+$/.test(given) ? Number(given) : given);
   // Nothing new at all is an answer too.
-  if (/^0+$/.test(given)) return 0;
-  if (parsed.success) return parsed.data;
-  throw new WrongUsage(`${option} is a size such as 500GiB`);
+  return /^0+$/.test(given) ? 0 : sizeOption(option, given);
 }
 
 function shareBy(given: string | undefined): number | undefined {

@@ -30,6 +30,8 @@ export interface BringJob {
   images: readonly [OpenedImage, ...OpenedImage[]];
   /** One host alone, by minion ID or account. */
   host: string | undefined;
+  /** Where no host is named: chooses one of the accounts, which are sorted. Left out, all come back. */
+  pick?: (accounts: readonly string[]) => string | undefined;
   work: WorkFolder;
   /** Leave each squashfs in the work folder. */
   keep: boolean;
@@ -170,8 +172,8 @@ async function wantedAccount(
   looked: Looked,
   context: IceContext,
 ): Promise<string | undefined> {
-  if (job.host === undefined) return undefined;
   const accounts = new Set(looked.contents.accounts.keys());
+  if (job.host === undefined) return job.pick?.([...accounts].sort());
   let hosts: readonly ImageHost[] = [];
   if (looked.contents.hosts) {
     await unpack(image, job, looked, job.work.names, [HOSTS_FILE]);
@@ -216,7 +218,8 @@ async function addToTree(
 export async function bringBack(job: BringJob, context: IceContext): Promise<Brought | undefined> {
   const { work, images, host, keep } = job;
   const [first] = images;
-  const treeOf: TreeOf = { image: first.name, host };
+  // No minion ID and no account is called so.
+  const treeOf: TreeOf = { image: first.name, host: host ?? (job.pick === undefined ? undefined : '?') };
   const state = work.stateOf(treeOf);
   let healed = 0;
   let isWhole = true;

@@ -11,6 +11,7 @@ import { StoreFault } from '../../../offsite/ports.ts';
 import type { IceContext } from '../../ice-context.ts';
 import { Interrupted, interruptible } from '../../interruptible.ts';
 import { EXIT, type ExitCode, printProblems } from '../../terminal.ts';
+import { WrongUsage } from '../../wrong-usage.ts';
 import { problemOf, Refused, refuse } from '../archive/archive-options.ts';
 
 /** Options that say where the ice is. */
@@ -32,9 +33,6 @@ export function withStore(command: Command): Command {
     .option('--credentials <file>', 'key file of an account that may list and read the bucket')
     .option('-C, --dir <folder>', 'folder of a brinicle.yaml, whose policy says where the ice is');
 }
-
-/** Ends a command that was called in a way which means nothing. */
-export class WrongUsage extends Error {}
 
 /** A policy, and the armored keys that it encrypts images to. */
 export interface NamedPolicy {

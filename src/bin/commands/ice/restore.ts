@@ -11,12 +11,13 @@ import { printable } from '../../../model/problem.ts';
 import { count, span } from '../../../report/figures.ts';
 import type { IceContext } from '../../ice-context.ts';
 import { EXIT, type ExitCode, printProblems } from '../../terminal.ts';
+import { WrongUsage } from '../../wrong-usage.ts';
 import { refuse } from '../archive/archive-options.ts';
 import { restoreCommand } from '../archive/restore.ts';
 import { type Brought, bringBack, needRoom } from './bring-back.ts';
 import { checkObjects } from './check-objects.ts';
 import { chooseImages } from './choose-image.ts';
-import { onIce, openStore, type StoreOptions, WrongUsage } from './ice-options.ts';
+import { onIce, openStore, type StoreOptions } from './ice-options.ts';
 import { holdKey, type KeyOptions } from './key-options.ts';
 import { partProblem } from './part-problem.ts';
 

@@ -20,6 +20,7 @@ import { cronTerminal } from '../../cron-terminal.ts';
 import type { IceContext } from '../../ice-context.ts';
 import { ProgressBar } from '../../progress-bar.ts';
 import { EXIT, type ExitCode, jsonText, printProblems } from '../../terminal.ts';
+import { WrongUsage } from '../../wrong-usage.ts';
 import { refuse } from '../archive/archive-options.ts';
 import {
   type NamedPolicy,
@@ -28,7 +29,6 @@ import {
   policyOf,
   refuseTooMany,
   type StoreOptions,
-  WrongUsage,
 } from './ice-options.ts';
 
 /** Options of `ice watch`. */

@@ -230,6 +230,35 @@ brinicle-verify:
     - require:
       - test: brinicle-server-pillar
 {%- endif %}
+{%- if cron_later %}
+{%- elif server.get('drill') is mapping %}
+
+brinicle-drill:
+  cron.present:
+    - identifier: brinicle-drill
+    - name: /usr/local/sbin/brinicle drill --cron
+    - user: root
+    - minute: {{ (server.offsite_minute | int) | string | tojson }}
+    - hour: {{ (server.drill.get('hour') | int) | string | tojson }}
+    - daymonth: {{ (server.drill.get('day') | int) | string | tojson }}
+    - require:
+      - file: brinicle-archive
+      - file: brinicle-rotate-config
+      - file: brinicle-hosts-table
+      - file: brinicle-commands
+{%- if server.get('manage_cron') %}
+      - pkg: brinicle-cron-installed
+{%- endif %}
+{%- else %}
+
+brinicle-drill:
+  cron.absent:
+    - identifier: brinicle-drill
+    - name: brinicle-drill
+    - user: root
+    - require:
+      - test: brinicle-server-pillar
+{%- endif %}
 {%- if server.get('offsite') is mapping %}
 
 brinicle-offsite-config:
