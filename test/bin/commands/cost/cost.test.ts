@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PRICES } from '../../../../src/cost/prices.ts';
 import type { OffsiteConfig } from '../../../../src/model/offsite-config.ts';
+import type { CompleteImage } from '../../../../src/offsite/ports.ts';
 import { NOON, type RanArchive, runOnArchive } from '../../../restore/run-archive.ts';
 import { file, folder } from '../../../restore/sample-entries.ts';
 import { CareArchive, DAY } from '../../../rotate/care/care-archive.ts';
@@ -226,7 +227,17 @@ describe('on the backup server', () => {
     expect(told.assumptions[0]).toMatch(/^an image is as large as the archive/);
 
     mkdirSync(join(made.archive, '.offsite'));
-    const newest = { image: '2026-11-15T030000Z-3f9c01ab', began: 1, ended: 2, bytes: 250, holdsBytes: 1000 };
+    const newest: CompleteImage = {
+      image: '2026-11-15T030000Z-3f9c01ab',
+      began: 1,
+      ended: 2,
+      bytes: 250,
+      holdsBytes: 1000,
+      chain: [],
+      fullBegan: 1,
+      store: 's3://our-ice/',
+      recipients: [],
+    };
     writeFileSync(join(made.archive, '.offsite/newest.json'), JSON.stringify(newest));
     const shrunk = JSON.parse((await run('--json')).out);
     expect(shrunk.assumptions).toContain(
