@@ -139,7 +139,14 @@ export function addIceCommands(program: Command, context: IceContext, finish: Fi
   const ice = program
     .command('ice')
     .summary('look at the off-site images, and restore from them')
-    .description('Looks at the encrypted images in a store, and brings back what they hold.');
+    .description('Looks at the encrypted images in a store, and brings back what they hold.')
+    .addHelpText(
+      'after',
+      examples(
+        'brinicle ice list --store gs://office-ice --credentials reader.json',
+        'brinicle ice restore --store gs://office-ice --host web1.example.test --to /root/web1',
+      ),
+    );
   addList(ice, context, finish);
   addVerify(ice, context, finish);
   addRestore(ice, context, finish);

@@ -86,20 +86,22 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Ends once all is said: a connection that a failed upload left would keep the program for a minute. */
+function leave(code: number): void {
+  process.exitCode = code;
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
+}
+
 process.umask(0o077);
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (thrown: unknown) => {
-    process.exitCode = failed(
-      error(
-        'ice-failed',
-        {},
-        printable(thrown instanceof Error ? thrown.message : String(thrown), 1000),
-        'it is a fault that offsite does not expect; the archive is as it was',
-        'run brinicle-offsite by hand; if it stays, report it with its output',
-      ),
-    );
-  },
-);
+main(process.argv.slice(2)).then(leave, (thrown: unknown) => {
+  const code = failed(
+    error(
+      'ice-failed',
+      {},
+      printable(thrown instanceof Error ? thrown.message : String(thrown), 1000),
+      'it is a fault that offsite does not expect; the archive is as it was',
+      'run brinicle-offsite by hand; if it stays, report it with its output',
+    ),
+  );
+  leave(code);
+});

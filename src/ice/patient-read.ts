@@ -72,6 +72,7 @@ export async function* readPatiently(
     } catch (thrown) {
       reading.signal.throwIfAborted();
       if (!(thrown instanceof StoreFault) || thrown.kind !== 'again' || ++failures >= most) throw thrown;
+      if (at >= end) return;
       await reading.clock.sleep(wait(failures));
       reading.signal.throwIfAborted();
     }

@@ -31,7 +31,7 @@ const ENVIRONMENT = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bi
  * of the shell's between them, and its exit code goes round it.
  */
 const READ_BACK = `exec 3>&1
-code=$({ { unsquashfs -quiet -no-progress -processors 1 -pf /dev/stdout "$1"; echo $? >&4; } | cat >&3; } 4>&1)
+code=$({ { unsquashfs -quiet -no-progress -processors 1 -data-queue 32 -frag-queue 32 -pf /dev/stdout "$1"; echo $? >&4; } | cat >&3; } 4>&1)
 exit "\${code:-1}"`;
 
 /** SHA-256 of a file in hex; nothing where it is gone. */
@@ -159,7 +159,8 @@ export function squashfsMaker(archive: string): ImageMaker {
       await toItsEnd('mksquashfs', child);
     } catch (thrown) {
       remove(image);
-      if (isFull)
+      const isOutOfRoom = thrown instanceof ImageFault && thrown.message.includes('No space left on device');
+      if (isFull || isOutOfRoom)
         throw new ImageFault(
           'the disk of the archive got full while the image was made; it is removed again',
         );

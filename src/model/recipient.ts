@@ -27,8 +27,7 @@ export type RecipientFacts =
 // RFC 9580 algorithms that GnuPG 2.2 (libgcrypt 1.8 to 1.10) does not implement under their new numbers.
 const UNKNOWN_TO_GNUPG_22 = new Set(['x25519', 'x448', 'ed25519', 'ed448']);
 const RESTORE = 'the way back from paper uses GnuPG 2.2, which is what Debian 12 and RHEL 9 have';
-const FIX =
-  'make one that it can use: brinicle keygen, on a machine that is no part of the backups';
+const FIX = 'make one that it can use: brinicle keygen, on a machine that is no part of the backups';
 
 /** What is wrong with a recipient of the off-site images, or of what hosts seal. */
 export function recipientProblems(facts: RecipientFacts, at: Place): Problem[] {

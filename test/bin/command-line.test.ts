@@ -47,6 +47,7 @@ const COMMANDS = [
   'cost',
   'keygen',
   'key-from-paper',
+  'ice',
   'schema',
   'completion',
 ];
@@ -74,6 +75,8 @@ describe('exit codes: 0 fine, 1 problems found, 2 wrong usage', () => {
     ['a surplus argument', ['explain', 'web1', 'web2']],
     ['two minion IDs', ['pillar', '--', 'web1', 'web2']],
     ['an unknown schema', ['schema', 'mine']],
+    ['no command of the ice', ['ice']],
+    ['an unknown command of the ice', ['ice', 'melt']],
     ['an unknown shell', ['completion', 'tcsh']],
     ['a server that is no ID', ['init', '--server', 'a\nb', '--recipient', 'none']],
     ['a recipient with a control character', ['init', '--server', 'a', '--recipient', 'a\u001b[2J']],
@@ -96,6 +99,12 @@ describe('exit codes: 0 fine, 1 problems found, 2 wrong usage', () => {
     const { code, out } = await runInProcess([command, '--help']);
     expect(code).toBe(0);
     expect(out).toMatch(/\nExamples:\n {2}.*brinicle /);
+  });
+
+  test.each(['list', 'verify', 'restore', 'watch'])('0: ice %s --help has examples', async (command) => {
+    const { code, out } = await runInProcess(['ice', command, '--help']);
+    expect(code).toBe(0);
+    expect(out).toMatch(/\nExamples:\n {2}.*brinicle ice /);
   });
 
   test('help names every command', async () => {
@@ -360,6 +369,21 @@ describe('a program of the build', () => {
 });
 
 describe('completion scripts', () => {
+  test('name the commands below a command, and the options of all of them', async () => {
+    const { out } = await runInProcess(['completion', 'bash']);
+    const complete = (...words: string[]): string[] => {
+      const last = words.length - 1;
+      const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${last}; _brinicle; echo "\${COMPREPLY[@]}"`;
+      return spawnSync('bash', ['-c', `${out}\n${ask}`], { encoding: 'utf8' })
+        .stdout.trim()
+        .split(' ');
+    };
+    expect(complete('brinicle', 'ice', '')).toEqual(['list', 'verify', 'restore', 'watch']);
+    expect(complete('brinicle', 'ice', 're')).toEqual(['restore']);
+    expect(complete('brinicle', 'ice', 'restore', '--sto')).toEqual(['--store']);
+    expect(complete('brinicle', 'comp')).toEqual(['compile', 'completion']);
+  });
+
   const installed = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).status === 0;
 
   test.each(['bash', 'zsh', 'fish'])(

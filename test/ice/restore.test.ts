@@ -318,6 +318,33 @@ requireIce()('an image and those that it needs', () => {
     },
   );
 
+  test('an object that is right in no image is told, and all else comes back', async () => {
+    const [full, ...others] = chain.images;
+    const store = place('damaged-chain');
+    for (const { folder, name } of others)
+      cpSync(folder, join(store, name), { recursive: true, preserveTimestamps: true });
+    const archive = place('damaged-archive');
+    cpSync(place('chained'), archive, { recursive: true });
+    // An object that only the full image has, under a name that is not its content's.
+    if (full === undefined) throw new Error('no chain');
+    const object = join(archive, 'bk-web1', chain.healed);
+    const alone = join(archive, 'bk-web1/objects/00', '0'.repeat(62));
+    mkdirSync(join(alone, '..'), { recursive: true });
+    cpSync(object, alone);
+    const { gpg, recipient } = office();
+    const made = makeImage({ archive, store, gpg, recipients: [recipient], began: '2026-11-02T030000Z' });
+    expect(made.name).toBe(full.name);
+    const to = place('damaged-whole');
+    const ran = await runIce(['restore', '--store', store, '--to', to]);
+    expect(ran.code).toBe(1);
+    expect(ran.err).toMatch(/error \[object-damaged\] the archive: .* their names say: 1: bk-web1 0{64}\n/);
+    const back = place('damaged-back');
+    expect(await runOnArchive(['restore', 'bk-web1', '--archive', to, '--to', back])).toMatchObject({
+      code: 0,
+    });
+    expect(differencesTo(chain.tree, back)).toEqual([]);
+  });
+
   test('an image from the middle is restored as it was then', async () => {
     const middle = chain.images[1]?.name ?? '';
     const args = ['--image', middle, '--host', 'bk-web1', '--to', place('middle')];

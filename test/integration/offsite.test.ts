@@ -1,7 +1,9 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IceLab } from '../offsite/ice-lab.ts';
 import { requireRestoring } from '../restore/require-programs.ts';
@@ -23,6 +25,16 @@ function offsite(lab: IceLab, args: readonly string[] = [], env: Record<string, 
     env: { PATH: process.env['PATH'], ...env },
   });
   return { code: ran.status, signal: ran.signal, out: ran.stdout, err: ran.stderr };
+}
+
+/** A search path with a mksquashfs that waits, once it is called, until it may go on. */
+function slowedPath(lab: IceLab): string {
+  const folder = join(lab.folder, 'bin');
+  mkdirSync(folder);
+  const real = execFileSync('sh', ['-c', 'command -v mksquashfs'], { encoding: 'utf8' }).trim();
+  const script = `#!/bin/sh\n: > ${lab.folder}/slowed\nuntil [ -e ${lab.folder}/go-on ]; do sleep 0.02; done\nexec ${real} "$@"\n`;
+  writeFileSync(join(folder, 'mksquashfs'), script, { mode: 0o755 });
+  return `${folder}:${process.env['PATH']}`;
 }
 
 /** Paths below a folder, of files alone. */
@@ -187,6 +199,51 @@ requireRestoring(
 
     lab.configure({ full_every: 30, store: { kind: 'folder', path: lab.otherStore() } });
     expect(offsite(lab).err).toMatch(/\nimage \S+: 4 versions/);
+  });
+
+  test('a disk that gets full ends the image in words, and leaves the room to pushes', () => {
+    // A file system of its own, which ends with the program that is first in its namespace.
+    const script = `set -e
+mount -t tmpfs -o size=48m tmpfs "$1"
+cp -a "$2" "$1/archive"
+head -c 16000000 /dev/urandom > "$1/other"
+sed "s#$2#$1/archive#" "$3" > "$1/offsite.json"
+code=0; "$4" "$5" --config "$1/offsite.json" || code=$?
+ls "$1/archive/.offsite"
+exit $code`;
+    lab.commit('bk-db1', NOW - 60, { more: randomBytes(14_000_000) });
+    lab.configure({ part_bytes: 2 ** 20 });
+    const disk = lab.otherStore();
+    const ran = spawnSync(
+      'unshare',
+      ['--mount', 'bash', '-c', script, 'bash', disk, lab.archive, lab.config, process.execPath, PROGRAM],
+      { encoding: 'utf8' },
+    );
+    expect(ran.stderr).toMatch(
+      /\[ice-image\] (?:the disk of the archive got full|an image of .* needs about)/,
+    );
+    expect(ran.status).toBe(1);
+    expect(ran.stdout.split('\n').sort()).toEqual(['', 'failed', 'lease', 'lock', 'spool', 'stage']);
+    expect(lab.stored()).toEqual([]);
+  });
+
+  test('what is pushed while an image is made is of the next one', async () => {
+    // The image is stopped once it is staged, and a push and a prune come between.
+    const child = spawn(process.execPath, [PROGRAM, '--config', lab.config], {
+      env: { PATH: slowedPath(lab) },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = once(child, 'close');
+    while (!existsSync(join(lab.folder, 'slowed'))) await sleep(20);
+    const [pruned = ''] = lab.objects('bk-db1');
+    const before = committedFiles(lab.archive);
+    execFileSync('rm', ['-f', pruned]);
+    lab.commit('bk-web1', NOW - 60, { a: Buffer.from('while it is made\n') });
+    writeFileSync(join(lab.folder, 'go-on'), '');
+    expect((await ended)[0]).toBe(0);
+    const [index] = lab.indexes();
+    if (index === undefined) throw new Error('no index');
+    expect(filesBelow(lab.thaw(index))).toEqual(before);
   });
 
   test('cron works when an image is due or unfinished, and else says nothing', () => {

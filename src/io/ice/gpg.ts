@@ -202,7 +202,7 @@ function sweepKeyHomes(): void {
   const own = process.geteuid?.();
   for (const name of readdirSync(tmpdir())) {
     const home = join(tmpdir(), name);
-    const pid = name.startsWith(KEY_HOME) ? /^\d+/.exec(name.slice(KEY_HOME.length))?.[0] : undefined;
+    const pid = name.startsWith(KEY_HOME) ? /^(\d+)-/.exec(name.slice(KEY_HOME.length))?.[1] : undefined;
     if (pid === undefined || existsSync(`/proc/${pid}`) || lstatSync(home).uid !== own) continue;
     removeKeyHome(home);
   }

@@ -48,10 +48,16 @@ export async function patiently<T>(
       stallSeconds * 1000,
     );
   });
-  const worked = work({ signal: own.signal, alive: () => timer?.refresh() });
+  // A timer that was cleared would begin anew.
+  const alive = (): void => {
+    if (!isOver) timer?.refresh();
+  };
+  let isOver = false;
+  const worked = work({ signal: own.signal, alive });
   try {
     return await Promise.race([worked, givenUp]);
   } finally {
+    isOver = true;
     clearTimeout(timer);
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
     // It may fail yet, and nobody waits for it.

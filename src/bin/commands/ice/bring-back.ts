@@ -49,6 +49,8 @@ export interface Brought {
   account: string | undefined;
   /** Objects of older images that took the place of damaged ones. */
   healed: number;
+  /** Images that it was made of. */
+  images: number;
 }
 
 const point = faultPoint();
@@ -242,5 +244,5 @@ export async function bringBack(job: BringJob, context: IceContext): Promise<Bro
   }
   work.remove(work.unpacked);
   work.remove(work.names);
-  return isWhole ? { tree: work.tree, account: state.account, healed } : undefined;
+  return isWhole ? { tree: work.tree, account: state.account, healed, images: images.length } : undefined;
 }

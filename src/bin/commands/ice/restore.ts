@@ -15,6 +15,7 @@ import { WrongUsage } from '../../wrong-usage.ts';
 import { refuse } from '../archive/archive-options.ts';
 import { restoreCommand } from '../archive/restore.ts';
 import { type Brought, bringBack, needRoom } from './bring-back.ts';
+import { checkObjects } from './check-objects.ts';
 import { chooseImages } from './choose-image.ts';
 import { onIce, openStore, type StoreOptions } from './ice-options.ts';
 import { holdKey, type KeyOptions } from './key-options.ts';
@@ -101,10 +102,16 @@ function checkTarget(to: string): void {
   );
 }
 
-/** The whole archive becomes the folder that was asked for, by a rename. */
-function moveWhole(brought: Brought, to: string): void {
+/**
+ * The whole archive becomes the folder that was asked for, by a rename. Of one that was put together from several
+ * images, each object was taken from where it was right; where it is right nowhere, that is told.
+ */
+function giveWhole({ tree, images }: Brought, to: string, context: IceContext): ExitCode {
+  const { problems } = images > 1 ? checkObjects(tree, 'the archive') : { problems: [] };
   mkdirSync(dirname(to), { recursive: true });
-  renameSync(brought.tree, to);
+  renameSync(tree, to);
+  printProblems(context.terminal, problems);
+  return problems.length > 0 ? EXIT.problems : EXIT.fine;
 }
 
 function checkSameDisk(work: WorkFolder, to: string): void {
@@ -174,9 +181,9 @@ async function restoreThrough(
   if (healed > 0)
     terminal.err(`objects that were damaged in one image and right in another: ${count(healed)}\n`);
   let code: ExitCode = EXIT.fine;
-  if (account === undefined) moveWhole(brought, to);
+  if (account === undefined) code = giveWhole(brought, to, context);
   else code = await restoreCommand(account, paths, { archive: tree, at: options.at, to }, context);
-  if (options.keep !== true && code === EXIT.fine) work.clear();
+  if (options.keep !== true && (account === undefined || code === EXIT.fine)) work.clear();
   else
     terminal.err(
       `what was fetched lies in ${printable(work.folder, 4096)}: remove it when you need it no more\n`,

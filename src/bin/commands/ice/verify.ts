@@ -5,9 +5,8 @@ import type { Reading } from '../../../ice/patient-read.ts';
 import { readParts } from '../../../ice/read-parts.ts';
 import { type SurveyedImage, surveyIce } from '../../../ice/survey-ice.ts';
 import { gpgUnusable } from '../../../io/ice/gpg.ts';
-import { isRight, objectsBelow } from '../../../io/ice/unpacked-tree.ts';
 import type { WorkFolder } from '../../../io/ice/work-folder.ts';
-import { error, type Problem, printable } from '../../../model/problem.ts';
+import { type Problem, printable } from '../../../model/problem.ts';
 import { byteSize, count } from '../../../report/figures.ts';
 import type { IceContext } from '../../ice-context.ts';
 import { ProgressBar } from '../../progress-bar.ts';
@@ -16,6 +15,7 @@ import { WrongUsage } from '../../wrong-usage.ts';
 import { refuse } from '../archive/archive-options.ts';
 import { JsonList } from '../archive/json-list.ts';
 import { bringBack, needRoom } from './bring-back.ts';
+import { checkObjects } from './check-objects.ts';
 import { iceProblem, onIce, openStore, refuseTooMany, type StoreOptions } from './ice-options.ts';
 import { type HeldKey, holdKey, type KeyOptions } from './key-options.ts';
 import { partProblem } from './part-problem.ts';
@@ -28,7 +28,7 @@ export interface IceVerifyOptions extends StoreOptions, KeyOptions {
   work: string;
 }
 
-/** Parts and objects that are named of one image, at most. */
+/** Parts that are named of one image, at most. */
 const MOST_NAMED = 20;
 
 /** How far an image was looked into. */
@@ -51,29 +51,6 @@ interface Checking {
   /** Where images are put together, and by which key; nothing when none is decrypted. */
   opening: { key: HeldKey; work: WorkFolder } | undefined;
   download: boolean;
-}
-
-/** Compares each object of an image with its name, as it came out. */
-function checkObjects(tree: string, image: string): { objects: number; problems: Problem[] } {
-  const wrong: string[] = [];
-  let objects = 0;
-  let bad = 0;
-  for (const object of objectsBelow(tree)) {
-    objects++;
-    if (isRight(object)) continue;
-    bad++;
-    if (wrong.length < MOST_NAMED) wrong.push(`${object.account} ${object.object}`);
-  }
-  if (bad === 0) return { objects, problems: [] };
-  const more = bad > wrong.length ? ' …' : '';
-  const problem = error(
-    'object-damaged',
-    {},
-    `${image}: objects that are not what their names say: ${count(bad)}: ${wrong.join(', ')}${more}`,
-    'they were damaged before the image was made; a restore leaves out what needs them',
-    'take those files from another image, and run brinicle verify on the backup server',
-  );
-  return { objects, problems: [problem] };
 }
 
 async function decryptAll(

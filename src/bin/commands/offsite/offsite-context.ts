@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { diskReserve } from '../../../io/disk-reserve.ts';
 import { openStore } from '../../../io/ice/open-store.ts';
 import { recipientFacts } from '../../../io/openpgp-recipient.ts';
 import { privateKeysHere } from '../../../io/private-key-here.ts';
@@ -31,9 +32,6 @@ export interface OpenedOffsite {
   /** Where on this machine a private key was found. */
   privateKeys: string[];
 }
-
-/** Bytes that stay free for pushes while an image is made. */
-const RESERVE = 2 ** 30;
 
 const fingerprintsOf = (recipients: readonly RecipientFacts[]): string[] =>
   recipients.flatMap((one) => (one.kind === 'public' ? one.fingerprint : []));
@@ -86,7 +84,7 @@ export function orderOf({ config, recipients }: OpenedOffsite, now: number): Off
     caps: {
       memoryBytes: config.memory_bytes,
       processors: config.processors ?? Math.max(1, Math.floor(availableParallelism() / 2)),
-      reserveBytes: RESERVE,
+      reserveBytes: diskReserve(config.archive),
     },
     giveUpDays: config.give_up_days,
     fullEvery: config.full_every,
