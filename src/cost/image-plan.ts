@@ -1,3 +1,5 @@
+import { LONGEST_CHAIN } from '../model/ice/image-index.ts';
+
 /** What of the policy decides which images there are. */
 export interface ImagePlan {
   /** Days of the month on which an image is made. */
@@ -49,10 +51,12 @@ function imageDays(daysOfMonth: readonly number[], until: number): number[] {
 export function planImages(plan: ImagePlan, sizes: ImageSizes, until: number): PlannedImage[] {
   const images: PlannedImage[] = [];
   let lastFull = Number.NEGATIVE_INFINITY;
+  let inChain = 0;
   let before = 0;
   for (const day of imageDays(plan.days, until)) {
     const all = sizes.bytes + (sizes.growth * day) / MONTH;
-    const isFull = day - lastFull >= (plan.fullEvery ?? 0);
+    const isFull = day - lastFull >= (plan.fullEvery ?? 0) || inChain >= LONGEST_CHAIN;
+    inChain = isFull ? 1 : inChain + 1;
     // What is new cannot be more than all there is.
     const bytes = isFull ? all : Math.min(all, sizes.manifests + (sizes.growth * (day - before)) / MONTH);
     images.push({ day, isFull, bytes, parts: Math.max(1, Math.ceil(bytes / plan.partBytes)) });

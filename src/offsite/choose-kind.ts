@@ -1,3 +1,4 @@
+import { LONGEST_CHAIN } from '../model/ice/image-index.ts';
 import type { CompleteImage } from './ports.ts';
 
 /** What the next image goes out from: nothing for a full one. */
@@ -7,9 +8,6 @@ export interface ImageBase {
   /** When the newest of them was begun, Unix seconds. */
   began: number;
 }
-
-/** Most images of a chain: with more a restore takes too long, and each is one more that must not be lost. */
-const LONGEST_CHAIN = 100;
 
 const DAY = 86_400;
 

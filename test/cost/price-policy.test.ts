@@ -101,6 +101,13 @@ describe('what a policy costs, by figures that were computed by hand', () => {
     expect(price.restore.bytes / GIB).toBeCloseTo(103 + (10 * 14 * 12) / 365, 9);
   });
 
+  test('a chain of a hundred images is ended by a full one', () => {
+    const daily = Array.from({ length: 28 }, (_, index) => index + 1);
+    const images = planImages({ ...PLAN, days: daily, fullEvery: 366 }, sizes(100), YEAR);
+    const full = images.flatMap(({ isFull }, index) => (isFull ? [index] : []));
+    expect(full).toEqual([0, 100, 200, 300]);
+  });
+
   test('a lifecycle that removes later makes each image dearer by those days, and nothing else', () => {
     const usual = pricePolicy(PLAN, sizes(100), tariff('google', 'europe-west3', 'NEARLINE'));
     const later = pricePolicy(

@@ -41,11 +41,11 @@ export class CompiledFleet {
     this.writeMine();
   }
 
-  /** Replaces brinicle.yaml; `serverPolicy` are indented lines below `server:`. */
-  writePolicy(policy: string, serverPolicy = ''): void {
+  /** Replaces brinicle.yaml; `serverPolicy` are indented lines below `server:`, `offsite` is in one line. */
+  writePolicy(policy: string, serverPolicy = '', offsite = 'none'): void {
     this.write(
       'brinicle.yaml',
-      `server:\n  name: ${this.server}\n  address: 127.0.0.1\n${serverPolicy}offsite: none\n${policy}`,
+      `server:\n  name: ${this.server}\n  address: 127.0.0.1\n${serverPolicy}offsite: ${offsite}\n${policy}`,
     );
   }
 

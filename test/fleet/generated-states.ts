@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PUSH_COMMAND } from '../../src/compile/emit/push-command.ts';
+import { offsiteConfigSchema } from '../../src/model/offsite-config.ts';
 import { hostTableSchema, rotateConfigSchema } from '../../src/model/rotate-config.ts';
 import { snapConfigSchema } from '../../src/model/snap-config.ts';
-import type { SaltRelease } from '../throwaway/base.ts';
+import { repositoryFolder, type SaltRelease } from '../throwaway/base.ts';
 import { ThrowawayRoot } from '../throwaway/root.ts';
 import { CompiledFleet } from './compiled-fleet.ts';
 import { newKeyPair } from './key-pair.ts';
@@ -134,6 +137,40 @@ export function proveGeneratedStates(salt: SaltRelease): void {
       expectSound(run);
       expect(changedStates(run)).toEqual([]);
     }
+  });
+
+  test('an off-site plan brings its configuration, squashfs-tools and an hourly entry, and takes them away again', async () => {
+    const { fleet, root } = states;
+    const ofOffsite = async (): Promise<string> =>
+      (await root.mustExec(['sh', '-c', 'crontab -l | grep -A1 brinicle-offsite || true'])).stdout;
+    fleet.write(
+      'recipient.asc',
+      readFileSync(join(repositoryFolder(), 'examples/small-office/recipient.asc'), 'utf8'),
+    );
+    fleet.writePolicy(POLICY, '', '{recipient: recipient.asc, store: gs://ice/office, full_every: 30}');
+    await fleet.compile();
+    await fleet.install(root);
+    expectSound(await applyStates(root, server));
+    const config = offsiteConfigSchema.parse(JSON.parse(await root.readFile('/etc/brinicle/offsite.json')));
+    expect(config).toMatchObject({
+      archive: '/srv/brinicle/archive',
+      store: { kind: 'google', bucket: 'ice', prefix: 'office/', class: 'NEARLINE' },
+      retention_days: 122,
+    });
+    expect((await root.exec(['sh', '-c', 'command -v mksquashfs unsquashfs'])).code).toBe(0);
+    expect(await ofOffsite()).toMatch(
+      /^# SALT_CRON_IDENTIFIER:brinicle-offsite\n\d+ \* \* \* \* \/usr\/local\/sbin\/brinicle-offsite --cron\n$/,
+    );
+    const ran = await root.mustExec(['/usr/local/sbin/brinicle-offsite', '--cron']);
+    expect(ran.stdout).toBe("a stand-in for offsite.cjs, called with [ '--cron' ]\n");
+    expect(changedStates(await applyStates(root, server))).toEqual([]);
+
+    fleet.writePolicy(POLICY);
+    await fleet.compile();
+    await fleet.install(root);
+    expectSound(await applyStates(root, server));
+    expect(await root.exists('/etc/brinicle/offsite.json')).toBe(false);
+    expect(await ofOffsite()).toBe('');
   });
 
   test('drift is told under test=True, repaired by an apply, and both styles repair it alike', async () => {

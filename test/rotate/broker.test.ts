@@ -14,6 +14,8 @@ class PoisonedHost {
     [good, 200],
   ]);
   readonly told: string[] = [];
+  /** True while an image is staged. */
+  isLeased = false;
   readonly #ports: BrokerPorts = {
     inbox: () => ({
       exists: () => true,
@@ -44,7 +46,7 @@ class PoisonedHost {
     },
     close: () => undefined,
     hasFolder: () => true,
-    holdOffImage: () => ({ release: () => undefined }),
+    holdOffImage: () => (this.isLeased ? 'busy' : { release: () => this.told.push('released') }),
     makeFolder: () => undefined,
     houseDue: () => true,
     houseKept: () => {
@@ -83,4 +85,16 @@ test('a push on which the ingest dies keeps out no other push, no house and no s
   expect(await host.rotate(8)).toContain('it was ended');
   expect(host.files.size).toBe(0);
   expect(await host.rotate(9)).toBeUndefined();
+});
+
+test('while an image is staged pushes are taken in, and the house is kept in a later run', async () => {
+  const host = new PoisonedHost();
+  host.files.delete(poison);
+  host.isLeased = true;
+  expect(await host.rotate(0)).toBeUndefined();
+  expect(host.files.size).toBe(0);
+  expect(host.told).toEqual(['status']);
+  host.isLeased = false;
+  expect(await host.rotate(0)).toBeUndefined();
+  expect(host.told).toEqual(['status', 'house', 'status', 'released', 'house kept']);
 });

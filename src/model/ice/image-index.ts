@@ -7,6 +7,9 @@ export const INDEX_FORMAT = 1;
 /** Most parts of an image: with the default size of a part, one of 25 TiB. */
 export const MAX_PARTS = 100_000;
 
+/** Most images of a chain: with more a restore takes too long, and each is one more that must not be lost. */
+export const LONGEST_CHAIN = 100;
+
 /** Most bytes of an index that are read: an image of 100,000 parts has one of some 40 MB. */
 export const MAX_INDEX = 64 * 2 ** 20;
 

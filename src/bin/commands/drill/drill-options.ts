@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { diskReserve } from '../../../io/disk-reserve.ts';
 import { DrillFolder } from '../../../io/drill-folder.ts';
 import { readDrills, recordDrill } from '../../../io/drill-record-file.ts';
 import { faultText, isErrno } from '../../../io/errno.ts';
@@ -22,9 +23,6 @@ export interface DrillOptions extends ArchiveOptions {
   cron?: boolean;
   json?: boolean;
 }
-
-/** Bytes that stay free for others of the file system. */
-const RESERVE = 2 ** 30;
 
 /** What is drawn by, as the options say. */
 export function drawOptions({ files, bytes, seed }: DrillOptions): DrawLimits & { seed: string } {
@@ -80,11 +78,12 @@ export function takeFolder(path: string): HeldFolder | undefined {
 /** Bytes that may be restored: as many as are wanted, as far as there is room. */
 export function roomFor(wanted: number, folder: DrillFolder): number {
   const free = folder.free();
-  if (free > RESERVE) return Math.min(wanted, free - RESERVE);
+  const reserve = diskReserve(folder.folder);
+  if (free > reserve) return Math.min(wanted, free - reserve);
   return refuse(
     'drill-place',
     { at: { file: folder.folder } },
-    `${byteSize(free)} are free, and ${byteSize(RESERVE)} are to stay free`,
+    `${byteSize(free)} are free, and ${byteSize(reserve)} are to stay free`,
     'a disk that a drill fills keeps pushes from being taken',
     'make room, or name another place by --work DIR',
   );
