@@ -246,6 +246,20 @@ exit $code`;
     expect(filesBelow(lab.thaw(index))).toEqual(before);
   });
 
+  test('a dry run says what an image would hold and cost, and sends and leaves nothing', () => {
+    const ran = offsite(lab, ['--dry-run']);
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(
+      /^a new full image would hold 3 versions of 2 hosts, .* in 5 objects\nabout .* in 2 parts to .* are free for it\nimages as large as this one cost about \$0\.00 a month; .*\n$/,
+    );
+    expect(JSON.parse(offsite(lab, ['--dry-run', '--json']).out)).toMatchObject({
+      holds: { hosts: 2, versions: 3, objects: 5 },
+      unfinished: null,
+    });
+    expect(lab.stored()).toEqual([]);
+    expect(existsSync(join(lab.archive, '.offsite/stage'))).toBe(false);
+  });
+
   test('cron works when an image is due or unfinished, and else says nothing', () => {
     expect(offsite(lab, ['--cron'])).toMatchObject({ code: 0, out: '' });
     expect(lab.indexes()).toHaveLength(1);

@@ -50,7 +50,8 @@ interface FoundPrices {
   tariff: Tariff;
 }
 
-function pricesFor({ location, plan }: FoundPlan, options: CostOptions): FoundPrices {
+/** The prices of the store and class of a plan; ends the command where there are none. */
+export function pricesFor({ location, plan }: FoundPlan, options: CostOptions): FoundPrices {
   const list = priceList(options);
   const { region, isLikely } = regionOf(location, options);
   const found = tariffsOf(list, { store: plan.store, region });

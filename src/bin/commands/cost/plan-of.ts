@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { keptDays, type PricedPlan } from '../../../cost/price-policy.ts';
 import { readConfigFile } from '../../../io/config-file.ts';
 import type { StoreLocation } from '../../../model/ice/store-location.ts';
-import { offsiteConfigSchema } from '../../../model/offsite-config.ts';
+import { type OffsiteConfig, offsiteConfigSchema } from '../../../model/offsite-config.ts';
 import { printable } from '../../../model/problem.ts';
 import { WrongUsage } from '../../wrong-usage.ts';
 import { Refused, refuse } from '../archive/archive-options.ts';
@@ -65,7 +65,12 @@ function planOfServer(file: string, options: CostOptions): FoundPlan {
       'it says what goes where, and for how long',
       'apply the states of Brinicle on the backup server',
     );
-  const { archive, store, days, full_every, part_bytes, retention_days } = config.value;
+  return planOfConfig(config.value, options);
+}
+
+/** The plan that the states wrote for a backup server. */
+export function planOfConfig(config: OffsiteConfig, options: CostOptions): FoundPlan {
+  const { archive, store, days, full_every, part_bytes, retention_days } = config;
   return {
     archive,
     location: store,

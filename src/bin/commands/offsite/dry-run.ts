@@ -1,3 +1,4 @@
+import { pricePolicy } from '../../../cost/price-policy.ts';
 import { becomeOwner } from '../../../io/archive-owner.ts';
 import { imagedArchive } from '../../../io/imaged-archive.ts';
 import { offsiteMemory } from '../../../io/offsite-memory.ts';
@@ -10,8 +11,27 @@ import { planParts } from '../../../offsite/plan-parts.ts';
 import { expectedImageBytes, heldBy } from '../../../offsite/run-offsite.ts';
 import { byteSize, count } from '../../../report/figures.ts';
 import { EXIT, jsonText, type Terminal } from '../../terminal.ts';
+import { Refused } from '../archive/archive-options.ts';
+import { pricesFor } from '../cost/cost.ts';
+import { moneyIn } from '../cost/cost-text.ts';
+import { planOfConfig } from '../cost/plan-of.ts';
 import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite, orderOf } from './offsite-context.ts';
 import { TerminalReport } from './offsite-report.ts';
+
+/** What the policy costs a month while images are as large as the next one. */
+function monthlyCost(config: OffsiteConfig, imageBytes: number, file: string): string {
+  const options = { config: file };
+  try {
+    const found = planOfConfig(config, options);
+    const { list, region, tariff } = pricesFor(found, options);
+    const { month } = pricePolicy(found.plan, { bytes: imageBytes, growth: 0, manifests: 0 }, tariff);
+    const place = region === '' ? '' : ` in ${region}`;
+    return `images as large as this one cost about ${moneyIn(list.currency)(month.total)} a month${place}; brinicle cost says how that is counted\n`;
+  } catch (thrown) {
+    if (!(thrown instanceof Refused)) throw thrown;
+    return `what it costs is not known: ${thrown.problem.what} (brinicle cost --prices)\n`;
+  }
+}
 
 /** Seconds of patience with a store while somebody waits for the answer. */
 const SHORT_PATIENCE = 30;
@@ -63,7 +83,8 @@ export async function dryRunCommand(
       terminal.out(
         `${unfinished === undefined ? '' : `image ${unfinished.image} is unfinished: the next run goes on with it\n`}` +
           `a new ${base === undefined ? 'full image' : 'increment'} would hold ${count(holds.versions)} versions of ${count(holds.hosts)} hosts, ${byteSize(holds.bytes)} in ${count(holds.objects)} objects\n` +
-          `about ${byteSize(imageBytes)} in ${parts} parts to ${opened.store.name}; ${byteSize(free)} are free for it\n`,
+          `about ${byteSize(imageBytes)} in ${parts} parts to ${opened.store.name}; ${byteSize(free)} are free for it\n` +
+          monthlyCost(config, imageBytes, options.config),
       );
     }
     return hasErrors(problems) ? EXIT.problems : EXIT.fine;
