@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openStore } from '../../src/io/ice/open-store.ts';
@@ -141,6 +141,21 @@ describe.each([
       expect(ran.err).toMatch(/^image \S+: 1 versions of 1 hosts, .*\n$/);
       expect(ran.code).toBe(0);
       await expectRestored();
+    });
+
+    test('is made by the owner of the archive, who cannot read the credential that root opened', async () => {
+      const [nobody, folders] = [65534, [lab.archive, lab.config, join(lab.folder, 'hosts.json')]];
+      execFileSync('chown', ['-R', `${nobody}:${nobody}`, ...folders]);
+      chmodSync(lab.folder, 0o711);
+      const ran = await offsite(lab);
+      expect(ran.code).toBe(0);
+      await expectRestored();
+      const made = execFileSync('find', [lab.archive, '!', '-user', String(nobody)], { encoding: 'utf8' });
+      expect(made).toBe('');
+      const open = execFileSync('find', [join(lab.archive, '.offsite'), '-perm', '/077'], {
+        encoding: 'utf8',
+      });
+      expect(open).toBe('');
     });
 
     test('comes there although the store is busy, cuts the connection and loses its answers', async () => {

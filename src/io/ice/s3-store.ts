@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { state as clientState } from '@aws-sdk/core/client';
 import { fromIni } from '@aws-sdk/credential-provider-ini';
+import { externalDataInterceptor } from '@smithy/shared-ini-file-loader';
 import { readObjectName } from '../../model/ice/image-index.ts';
 import { type S3StoreLocation, storeName } from '../../model/ice/store-location.ts';
 import {
@@ -333,5 +334,7 @@ function credentialsOf(path: string): ReturnType<typeof fromIni> {
   const text = readCredentialsFile(path);
   if (!/^\s*\[\s*default\s*\]/m.test(text))
     throw new StoreFault('refused', `the credentials file ${path} has no profile [default]`);
+  // The SDK would read it when it first signs something, and by then root may be somebody else.
+  externalDataInterceptor.interceptFile(path, text);
   return fromIni({ filepath: path, configFilepath: path, profile: 'default', ignoreCache: true });
 }
