@@ -68,11 +68,11 @@ async function main(args: readonly string[]): Promise<number> {
     .description(
       'Says whether the store refuses deletion, the credential can only add, and the recipients can be used.',
     )
-    .option('--config <file>', 'the configuration that the states write', OFFSITE_CONFIG)
+    .option('--config <file>', 'the configuration that the states write')
     .option('--json', 'print what was found as JSON')
     .addHelpText('after', examples('brinicle offsite check', 'brinicle offsite check --json'))
-    .action(async (options: OffsiteOptions) => {
-      code = await configured(options, checkCommand);
+    .action(async (own: Partial<OffsiteOptions>) => {
+      code = await configured({ ...program.opts<OffsiteOptions>(), ...own }, checkCommand);
     });
   addIceCommands(program, processIceContext(processContext(terminal)), (finished) => {
     code = finished;

@@ -15,7 +15,6 @@ import { faultPoint } from '../io/fault-point.ts';
 import { takeLock } from '../io/file-lock.ts';
 import { Inbox } from '../io/inbox.ts';
 import { type IngestUser, runIngest } from '../io/ingest-child.ts';
-import { holdOffImage } from '../io/prune-lease.ts';
 import { readHostTable, readServerConfig } from '../io/server-config.ts';
 import { isStatusDue } from '../io/status-due.ts';
 import { writeSystemLog } from '../io/system-log.ts';
@@ -83,7 +82,6 @@ function portsOf(config: RotateConfig, user: IngestUser, stateFolder: string, no
     step: faultPoint(),
     seconds: () => performance.now() / 1000,
     close: ({ descriptor }) => closeSync(descriptor),
-    holdOffImage: () => holdOffImage(config.archive),
     hasFolder: (account) => existsSync(join(config.archive, account)),
     makeFolder: (account) => {
       const folder = join(config.archive, account);

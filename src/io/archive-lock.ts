@@ -35,7 +35,12 @@ function openLockFile(folder: string): number {
  * Takes the shared lock of an account's folder, waiting while versions are pruned; `waiting` is told then. Where no
  * lock can be had, on an image or for want of rights, reading goes on without, and what vanishes is told as missing.
  */
-export function holdArchive(archive: string, account: string, waiting: () => void): ArchiveHold {
+export function holdArchive(
+  archive: string,
+  account: string,
+  waiting: () => void,
+  patience = PATIENCE,
+): ArchiveHold {
   let descriptor: number;
   try {
     descriptor = openLockFile(join(archive, account));
@@ -51,7 +56,7 @@ export function holdArchive(archive: string, account: string, waiting: () => voi
   let status = flock('-n');
   if (status === 1) {
     waiting();
-    status = flock('-w', String(PATIENCE));
+    status = flock('-w', String(patience));
   }
   if (status === 0) return { release };
   return { fault: status === null ? 'flock is missing' : 'versions are being pruned', release };

@@ -24,6 +24,7 @@ import { replaceDurably, syncFileSystem, syncFolder } from './durable.ts';
 import { takeLock } from './file-lock.ts';
 import { ICE_RECORD, readIceRecord } from './ice-record.ts';
 import { DiskIncoming, type ReceivingArchive } from './incoming-push.ts';
+import { readPlain } from './read-plain.ts';
 import { writeAll } from './write-all.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
@@ -347,7 +348,7 @@ export class DiskHostArchive implements HostArchive, ReceivingArchive {
   }
 
   iceBegan(): number | undefined {
-    const text = readText(join(this.#folder, ICE_RECORD));
+    const text = readPlain(join(this.#folder, ICE_RECORD), 4096);
     if (text === undefined) return undefined;
     const record = readIceRecord(text);
     // Versions have whole seconds: what is before the next one is in that image.

@@ -14,6 +14,5 @@ export function offsitePaths(archive: string) {
     run: join(folder, 'run.json'),
     newest: join(folder, 'newest.json'),
     failed: join(folder, 'failed'),
-    lease: join(folder, 'lease'),
   };
 }

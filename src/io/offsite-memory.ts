@@ -1,12 +1,18 @@
-import { mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { type ImageRun, imageRunSchema } from '../model/ice/image-run.ts';
 import type { CompleteImage, OffsiteMemory } from '../offsite/ports.ts';
-import { readText } from './archive-files.ts';
 import { replaceDurably, syncFolder } from './durable.ts';
 import { ICE_RECORD, readIceRecord } from './ice-record.ts';
 import { offsitePaths } from './offsite-folder.ts';
+import { readPlain } from './read-plain.ts';
+
+/** Most bytes of what is remembered: the run of an image of 100,000 parts has some 40 MB. */
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** Most bytes of the record of a host. */
+const MOST_OF_RECORD = 4096;
 
 const count = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
 
@@ -24,7 +30,7 @@ const newestSchema = z.object({
 
 /** JSON of a file by a schema; nothing where it is missing or damaged. */
 function remembered<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> | undefined {
-  const text = readText(path);
+  const text = readPlain(path, MOST_BYTES);
   if (text === undefined) return undefined;
   try {
     return schema.parse(JSON.parse(text));
@@ -42,7 +48,6 @@ export function newestImage(archive: string): CompleteImage | undefined {
 /** What is remembered of images, in the archive's `.offsite`. */
 export function offsiteMemory(archive: string): OffsiteMemory {
   const paths = offsitePaths(archive);
-  mkdirSync(paths.folder, { recursive: true, mode: 0o700 });
   const save = (path: string, value: ImageRun | CompleteImage): void => {
     replaceDurably(path, `${JSON.stringify(value)}\n`);
     syncFolder(paths.folder);
@@ -54,7 +59,7 @@ export function offsiteMemory(archive: string): OffsiteMemory {
     newest: () => newestImage(archive),
     complete: (image) => save(paths.newest, image),
     failedAt: () => {
-      const at = statSync(paths.failed, { throwIfNoEntry: false })?.mtimeMs;
+      const at = lstatSync(paths.failed, { throwIfNoEntry: false })?.mtimeMs;
       return at === undefined ? undefined : at / 1000;
     },
     noteFailure: (at) => {
@@ -71,7 +76,7 @@ export function offsiteMemory(archive: string): OffsiteMemory {
       syncFolder(folder);
     },
     onIce: (account) => {
-      const text = readText(join(archive, account, ICE_RECORD));
+      const text = readPlain(join(archive, account, ICE_RECORD), MOST_OF_RECORD);
       return text === undefined ? undefined : readIceRecord(text);
     },
   };

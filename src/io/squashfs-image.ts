@@ -1,8 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, linkSync, mkdirSync, openSync, readSync, rmSync, statfsSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { HOSTS_FILE } from '../model/ice/image-paths.ts';
 import { printable } from '../model/problem.ts';
 import {
   type ImageCaps,
@@ -10,7 +22,9 @@ import {
   ImageFault,
   type ImageMaker,
   type ImageStage,
+  type SourceFile,
 } from '../offsite/ports.ts';
+import { syncFolder } from './durable.ts';
 import { faultText } from './errno.ts';
 import { offsitePaths } from './offsite-folder.ts';
 import { PseudoFile } from './pseudo-file.ts';
@@ -89,11 +103,9 @@ async function toItsEnd(
 }
 
 class HardLinks implements ImageStage {
-  readonly #archive: string;
   readonly #stage: string;
 
-  constructor(archive: string, stage: string) {
-    this.#archive = archive;
+  constructor(stage: string) {
     this.#stage = stage;
   }
 
@@ -101,12 +113,21 @@ class HardLinks implements ImageStage {
     mkdirSync(join(this.#stage, path), { mode: 0o700 });
   }
 
-  file(path: string): void {
+  file({ path, source }: Pick<SourceFile, 'path' | 'source'>): void {
+    const staged = join(this.#stage, path);
     try {
-      linkSync(join(this.#archive, path), join(this.#stage, path));
+      linkSync(source, staged);
     } catch (thrown) {
       throw new ImageFault(`${printable(path)} cannot be linked: ${faultText(thrown)}`);
     }
+    // Somebody may have put something else there since it was looked at.
+    if (lstatSync(staged).isFile()) return;
+    rmSync(staged);
+    throw new ImageFault(`${printable(path)} is no regular file any more`);
+  }
+
+  drop(account: string): void {
+    rmSync(join(this.#stage, account), { recursive: true, force: true });
   }
 }
 
@@ -115,7 +136,7 @@ export function squashfsMaker(archive: string): ImageMaker {
   const { folder, stage, image, spool } = offsitePaths(archive);
   const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
   const free = (): number => {
-    const { bavail, bsize } = statfsSync(folder);
+    const { bavail, bsize } = statfsSync(archive);
     return bavail * bsize;
   };
   const size = (): number | undefined => statSync(image, { throwIfNoEntry: false })?.size;
@@ -131,7 +152,7 @@ export function squashfsMaker(archive: string): ImageMaker {
     const child = spawn(
       'mksquashfs',
       [
-        ...[stage, image, '-noappend', '-no-recovery', '-quiet', '-no-progress', '-exit-on-error'],
+        ...[stage, image, '-noappend', '-no-recovery', '-quiet', '-no-progress'],
         // A pool has no two files of one content; looking for them takes minutes where many have one size.
         ...[
           '-no-duplicates',
@@ -168,6 +189,11 @@ export function squashfsMaker(archive: string): ImageMaker {
     } finally {
       clearInterval(look);
     }
+    // What is remembered of it must not outlive it in a power cut.
+    const descriptor = openSync(image, 'r');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    syncFolder(folder);
     return { bytes: size() ?? 0 };
   }
 
@@ -194,7 +220,8 @@ export function squashfsMaker(archive: string): ImageMaker {
     beginStage: () => {
       remove(stage);
       mkdirSync(stage, { recursive: true, mode: 0o700 });
-      return new HardLinks(archive, stage);
+      linkSync(join(archive, HOSTS_FILE), join(stage, HOSTS_FILE));
+      return new HardLinks(stage);
     },
     make,
     size,

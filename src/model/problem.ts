@@ -68,6 +68,7 @@ export const RULES = {
   'ice-private-key': 'a key that opens the ice lies on the backup server',
   'ice-store': 'the store of the ice did not take what it was sent',
   'ice-image': 'an image of the archive could not be made',
+  'ice-hurt': 'an image does not hold all of some hosts',
   'ice-running': 'another run of offsite is under way',
   'ice-failed': 'offsite came upon a fault that it does not expect',
   'python-missing': 'python3, which runs the ext_pillar for a look at it, cannot be run',

@@ -1,6 +1,6 @@
-import { ArchiveFault } from '../model/archive/archive-reader.ts';
 import type { ImageHolds } from '../model/ice/image-index.ts';
 import { HOSTS_FILE } from '../model/ice/image-paths.ts';
+import { DigestSet } from '../model/manifest/digest-set.ts';
 import {
   type ImageCaps,
   type ImagedArchive,
@@ -9,7 +9,7 @@ import {
   type ImageMaker,
   type ImageStage,
 } from './ports.ts';
-import { type HeldBefore, type ListedHost, stageHost } from './stage-host.ts';
+import { addNamed, type HeldBefore, type StagedHost, stageHost } from './stage-host.ts';
 
 /** What a run tells while it works. */
 export interface OffsiteReport {
@@ -19,43 +19,100 @@ export interface OffsiteReport {
   note(text: string): void;
 }
 
+/** Notes of one host that are told; a hostile one may give reason for millions. */
+const MOST_NOTES = 10;
+
 /** What the next image would hold. */
-export interface ImageListing {
-  holds: ImageHolds;
-  /** Files that are in it, also those that say what it is. */
-  files: number;
-  hosts: ListedHost[];
-  /** Accounts of which something cannot be read or is missing. */
-  hurt: Set<string>;
+export class ImageListing {
+  readonly hosts = new Map<string, StagedHost>();
+  readonly #hurt = new Map<string, number>();
+  readonly #report: OffsiteReport;
+
+  constructor(report: OffsiteReport) {
+    this.#report = report;
+  }
+
+  /** Notes that something of a host cannot be read, is missing or damaged. */
+  hurt(account: string, what: string): void {
+    const notes = (this.#hurt.get(account) ?? 0) + 1;
+    this.#hurt.set(account, notes);
+    if (notes <= MOST_NOTES) this.#report.note(`${account}: ${what}; see brinicle verify ${account}`);
+    if (notes === MOST_NOTES + 1) this.#report.note(`${account}: more of the kind`);
+  }
+
+  /** Accounts of which something is wrong. */
+  get hurtAccounts(): string[] {
+    return [...this.#hurt.keys()].sort();
+  }
+
+  isHurt(account: string): boolean {
+    return this.#hurt.has(account);
+  }
+
+  /** What all hosts together are. */
+  get holds(): ImageHolds {
+    const holds: ImageHolds = { hosts: this.hosts.size, versions: 0, objects: 0, bytes: 0, missing: 0 };
+    for (const host of this.hosts.values())
+      for (const key of ['versions', 'objects', 'bytes', 'missing'] as const) holds[key] += host[key];
+    return holds;
+  }
+
+  /** Files of all hosts. */
+  get files(): number {
+    return [...this.hosts.values()].reduce((files, host) => files + host.files, 0);
+  }
 }
 
-/** Versions of an account whose manifests can be read, and whether those are all. */
+const wordsOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+/** Versions of an account whose manifests can be read; the others are noted. */
 function readableVersions(
   archive: ImagedArchive,
   account: string,
   versions: readonly string[],
-  note: (text: string) => void,
+  listing: ImageListing,
 ): string[] {
   return versions.filter((version) => {
     try {
-      const manifest = archive.openManifest(account, version);
-      try {
-        while (manifest.next() !== undefined);
-      } finally {
-        manifest.close();
-      }
+      addNamed(archive, account, version, new DigestSet());
       return true;
     } catch (thrown) {
-      if (!(thrown instanceof ArchiveFault)) throw thrown;
-      note(`${account}: version ${version} is left out: ${thrown.message}; see brinicle verify ${account}`);
+      listing.hurt(account, `version ${version} is left out: ${wordsOf(thrown)}`);
       return false;
     }
   });
 }
 
+/** Stages a host while nothing of it is pruned, without the versions that cannot be read. */
+function stageHeld(
+  archive: ImagedArchive,
+  account: string,
+  stage: ImageStage,
+  held: HeldBefore | undefined,
+  listing: ImageListing,
+): StagedHost | undefined {
+  const hold = archive.hold(account);
+  try {
+    if (hold.fault !== undefined) throw new Error(hold.fault);
+    const versions = archive.versions(account);
+    if (versions.length === 0) return undefined;
+    try {
+      return stageHost(archive, account, versions, stage, held);
+    } catch {
+      // A manifest that is compressed just now has another name by now; what is wrong for good is told this time.
+      stage.drop(account);
+      const readable = readableVersions(archive, account, archive.versions(account), listing);
+      return readable.length === 0 ? undefined : stageHost(archive, account, readable, stage, held);
+    }
+  } finally {
+    hold.release();
+  }
+}
+
 /**
- * Puts the next image on its stage: all versions that are committed now, and the objects that they name. The archive
- * must be under a lease. What of a host cannot be read is noted and left out: it must not keep the others off the ice.
+ * Puts the next image on its stage: all versions of every host that are committed now, and the objects that they name.
+ * Whatever is wrong with a host is noted and leaves it, or that version, out: somebody else's root may have made it so,
+ * and must not keep the others off the ice.
  *
  * @param heldOf what of an account earlier images of the chain hold
  */
@@ -65,85 +122,86 @@ export function stageImage(
   stage: ImageStage,
   heldOf: (account: string) => HeldBefore | undefined,
 ): ImageListing {
-  const listing: ImageListing = {
-    holds: { hosts: 0, versions: 0, objects: 0, bytes: 0, missing: 0 },
-    files: 0,
-    hosts: [],
-    hurt: new Set(),
-  };
-  // All versions first: what is committed while manifests are read is of the next image.
-  const fixed = archive.accounts().map((account) => ({ account, versions: archive.versions(account) }));
-  stage.file(HOSTS_FILE);
-  listing.files++;
-  for (const { account, versions } of fixed) {
-    if (versions.length === 0) continue;
-    const note = (text: string): void => {
-      listing.hurt.add(account);
-      report.note(text);
-    };
-    let host: ListedHost;
+  const listing = new ImageListing(report);
+  let bytes = 0;
+  for (const account of archive.accounts()) {
     try {
-      host = stageHost(archive, account, versions, stage, heldOf(account));
+      const host = stageHeld(archive, account, stage, heldOf(account), listing);
+      if (host === undefined) continue;
+      listing.hosts.set(account, host);
+      if (host.missing > 0) listing.hurt(account, `${host.missing} objects are missing in the archive`);
+      bytes += host.bytes;
+      report.stage('choosing', bytes, 0);
     } catch (thrown) {
-      if (!(thrown instanceof ArchiveFault)) throw thrown;
-      const readable = readableVersions(archive, account, versions, note);
-      host = stageHost(archive, account, readable, stage, heldOf(account));
+      stage.drop(account);
+      listing.hurt(account, `it is left out: ${wordsOf(thrown)}`);
     }
-    if (host.missing > 0)
-      note(`${account}: ${host.missing} objects are missing in the archive; see brinicle verify ${account}`);
-    listing.hosts.push(host);
-    listing.files += host.files;
-    listing.holds.hosts++;
-    for (const key of ['versions', 'objects', 'bytes', 'missing'] as const) listing.holds[key] += host[key];
-    report.stage('choosing', listing.holds.bytes, 0);
   }
   return listing;
 }
 
-const OBJECT = /^([a-z][a-z0-9-]{0,31})\/objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/;
-
-/** Holds what was read out of an image against the archive, file by file. */
-export class ReadBackCheck {
-  readonly #maker: Pick<ImageMaker, 'hashOfSource'>;
-  readonly #listing: ImageListing;
-  readonly #note: (text: string) => void;
-  #files = 0;
-  /** Bytes of files that were looked at. */
-  bytes = 0;
-
-  constructor(maker: Pick<ImageMaker, 'hashOfSource'>, listing: ImageListing, note: (text: string) => void) {
-    this.#maker = maker;
-    this.#listing = listing;
-    this.#note = note;
-  }
-
-  /** Throws {@link ImageFault} for a file that is another one than in the archive. */
-  visit({ path, bytes, sha256 }: ImagedFile): void {
-    this.#files++;
-    this.bytes += bytes;
-    const [, account = '', first, rest] = OBJECT.exec(path) ?? [];
-    if (first !== undefined && `${first}${rest}` === sha256) return;
-    const source = this.#maker.hashOfSource(path);
-    if (source !== sha256)
-      throw new ImageFault(
-        source === undefined
-          ? `${path} went from the stage while the image was made`
-          : `${path} is another one in the image than in the archive`,
-      );
-    if (first === undefined) return;
-    this.#listing.hurt.add(account);
-    this.#listing.holds.missing++;
-    this.#note(`${account}: ${path} is damaged in the archive; see brinicle verify ${account}`);
-  }
-
-  /** Throws {@link ImageFault} when files are missing in the image. */
-  end(): void {
-    if (this.#files !== this.#listing.files)
-      throw new ImageFault(`the image has ${this.#files} files, and not ${this.#listing.files}`);
+/**
+ * Takes the largest hosts off the stage until the rest has room: what one of them says of its size may be a lie, as that
+ * of a file of holes is.
+ *
+ * @param fits whether what is listed has room
+ */
+export function fitStage(listing: ImageListing, stage: Pick<ImageStage, 'drop'>, fits: () => boolean): void {
+  while (!fits() && listing.hosts.size > 1) {
+    const [largest] = [...listing.hosts.values()].sort((a, b) => b.bytes - a.bytes);
+    if (largest === undefined) return;
+    stage.drop(largest.account);
+    listing.hosts.delete(largest.account);
+    const gib = (largest.bytes / 2 ** 30).toFixed(2);
+    listing.hurt(largest.account, `it is left out: there is no room for an image with its ${gib} GiB`);
   }
 }
 
-/** Makes an image of what was listed, and reads it back. Throws {@link ImageFault}. */
+const OBJECT = /^([a-z][a-z0-9-]{0,31})\/objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/;
+
+/** Holds what was read out of an image against what was staged, file by file. */
+export class ReadBackCheck {
+  readonly #maker: Pick<ImageMaker, 'hashOfSource'>;
+  readonly #listing: ImageListing;
+  /** Files that were seen of each account; `hosts.json` has none. */
+  readonly #seen = new Map<string, number>();
+  /** Bytes of files that were looked at. */
+  bytes = 0;
+
+  constructor(maker: Pick<ImageMaker, 'hashOfSource'>, listing: ImageListing) {
+    this.#maker = maker;
+    this.#listing = listing;
+  }
+
+  /** Throws {@link ImageFault} for a file that no host has. */
+  visit({ path, bytes, sha256 }: ImagedFile): void {
+    const account = path === HOSTS_FILE ? '' : path.slice(0, path.indexOf('/'));
+    if (account !== '' && !this.#listing.hosts.has(account))
+      throw new ImageFault(`the image has ${path}, which was not staged`);
+    this.#seen.set(account, (this.#seen.get(account) ?? 0) + 1);
+    this.bytes += bytes;
+    const [, , first, rest] = OBJECT.exec(path) ?? [];
+    if (first !== undefined && `${first}${rest}` === sha256) return;
+    if (first === undefined && this.#maker.hashOfSource(path) === sha256) return;
+    if (account === '') throw new ImageFault(`${HOSTS_FILE} is another one in the image than in the archive`);
+    const host = this.#listing.hosts.get(account);
+    if (host !== undefined) host.missing++;
+    this.#listing.hurt(account, `${path} is damaged`);
+  }
+
+  /** Notes the hosts that lack files in the image. Throws {@link ImageFault} when it lacks the table of accounts. */
+  end(): void {
+    if (this.#seen.get('') !== 1) throw new ImageFault(`the image lacks ${HOSTS_FILE}`);
+    for (const [account, host] of this.#listing.hosts) {
+      const lacking = host.files - (this.#seen.get(account) ?? 0);
+      if (lacking === 0) continue;
+      host.missing += Math.max(0, lacking);
+      this.#listing.hurt(account, `the image has ${lacking} of its files too few`);
+    }
+  }
+}
+
+/** Makes an image of what was staged, and reads it back. Throws {@link ImageFault}. */
 export async function makeImage(
   maker: ImageMaker,
   listing: ImageListing,
@@ -153,12 +211,10 @@ export async function makeImage(
   signal: AbortSignal,
   step: (name: string) => void,
 ): Promise<{ bytes: number }> {
-  const { bytes: total } = listing.holds;
-  const made = await maker.make(began, caps, signal, (share) =>
-    report.stage('making the image', share * total, total),
-  );
+  const total = listing.holds.bytes;
+  const made = await maker.make(began, caps, signal, (bytes) => report.stage('making the image', bytes, 0));
   step('image made');
-  const check = new ReadBackCheck(maker, listing, (text) => report.note(text));
+  const check = new ReadBackCheck(maker, listing);
   await maker.readBack(signal, (file) => {
     check.visit(file);
     report.stage('reading it back', check.bytes, total);

@@ -137,28 +137,38 @@ export interface IceReader {
   ): AsyncIterable<Uint8Array>;
 }
 
-/** The archive, as an image is made of it. Paths are relative to it. */
+/** The archive, as an image is made of it. Paths are relative to it. What cannot be read throws `ArchiveFault`. */
 export interface ImagedArchive {
   /** Accounts, sorted. */
   accounts(): string[];
+  /** Keeps the versions and objects of an account in place until it is released. */
+  hold(account: string): { fault?: string; release(): void };
   /** Names of the versions of an account that are committed, oldest first. */
   versions(account: string): string[];
-  /** Files of a version: its manifest, compressed or not, and its record where there is one. */
-  versionFiles(account: string, version: string): { path: string; bytes: number }[];
-  /** Throws `ArchiveFault`. */
   openManifest(account: string, version: string): OpenManifest;
-  /** The folders of an account's pool, and what lies in each of them, in order. */
-  poolFolders(account: string): Iterable<{ folder: string; files: readonly PooledFile[] }>;
+  /** The files of versions: their manifests, compressed or not, and their records where there are any. */
+  versionFiles(account: string, versions: readonly string[]): Iterable<SourceFile>;
+  /** The folders of an account's pool. Each is open until the next one is asked for. */
+  poolFolders(account: string): Iterable<{
+    folder: string;
+    objects: readonly string[];
+    /** Nothing once it is gone. */
+    file(object: string): SourceFile | undefined;
+  }>;
 }
 
-/** A regular file of a pool. */
-export interface PooledFile {
-  /** SHA-256 in hex, by its name. */
-  object: string;
+/** A regular file of the archive that can be read. */
+export interface SourceFile {
   path: string;
+  /** Where it can be linked from, while its folder is open. */
+  source: string;
   bytes: number;
-  /** Unix seconds at which it came into the pool, or was changed: ctime. */
+  /** Unix seconds of the last change of its content. */
   changedAt: number;
+  /** Number of its file. */
+  inode: number;
+  /** True when its file has more names than this one. */
+  hasMoreNames: boolean;
 }
 
 /** A file that was read back out of an image. */
@@ -187,19 +197,19 @@ export interface ImageMaker {
   freeBytes(): number;
   /** Removes all of an earlier image, and what was spooled. */
   clear(): void;
-  /** Begins the stage that the next image is made of: other names of the archive's own files. */
+  /** Begins the stage that the next image is made of, with the table of accounts alone. */
   beginStage(): ImageStage;
   /**
-   * Makes a squashfs of the stage, with times fixed at a moment. Throws {@link ImageFault}, also for a file that cannot
-   * be read.
+   * Makes a squashfs of the stage, durably, with times fixed at a moment. A file that cannot be read is empty in it, which
+   * reading it back finds. Throws {@link ImageFault}.
    *
-   * @param progress told what share of it is done, 0 to 1
+   * @param progress told how many bytes the image has so far
    */
   make(
     at: number,
     caps: ImageCaps,
     signal: AbortSignal,
-    progress: (share: number) => void,
+    progress: (bytes: number) => void,
   ): Promise<{ bytes: number }>;
   /** Bytes of the image that is there; nothing where there is none. */
   size(): number | undefined;
@@ -219,7 +229,9 @@ export interface ImageStage {
   /** A folder, after the one that it is in. */
   folder(path: string): void;
   /** A file of the archive, of the same path. Throws {@link ImageFault} when it cannot be linked. */
-  file(path: string): void;
+  file(file: Pick<SourceFile, 'path' | 'source'>): void;
+  /** Removes all of an account. */
+  drop(account: string): void;
 }
 
 /** A part that is encrypted and spooled. */

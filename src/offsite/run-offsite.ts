@@ -1,7 +1,7 @@
 import type { ImageRun } from '../model/ice/image-run.ts';
 import { RUN_FORMAT } from '../model/ice/image-run.ts';
 import { chooseBase, type ImageBase } from './choose-kind.ts';
-import { type ImageListing, makeImage, stageImage } from './make-image.ts';
+import { fitStage, type ImageListing, makeImage, stageImage } from './make-image.ts';
 import {
   type CompleteImage,
   type ImageCaps,
@@ -34,11 +34,6 @@ export interface OffsiteOrder {
 export interface OffsitePorts extends SendPorts {
   archive: ImagedArchive;
   maker: ImageMaker;
-  /**
-   * Keeps prune, sweep and compression away from the archive until it is released. Throws {@link ImageFault} when it
-   * cannot be had in time.
-   */
-  lease(): { release(): void };
 }
 
 const DAY = 86_400;
@@ -114,7 +109,7 @@ function completeImage(run: ImageRun, { memory, now }: Pick<OffsitePorts, 'memor
   };
 }
 
-/** Makes the squashfs of a new image under a lease, and remembers it. Nothing where there is no version yet. */
+/** Makes the squashfs of a new image, and remembers it. Nothing where there is no version yet. */
 async function newImage(
   order: OffsiteOrder,
   ports: OffsitePorts,
@@ -122,19 +117,16 @@ async function newImage(
 ): Promise<ImageRun | undefined> {
   const { archive, maker, memory, store, report, step } = ports;
   const base = chooseBase(memory.newest(), order.now, order.fullEvery, store.name, order.recipients);
-  const lease = ports.lease();
-  let listing: ImageListing;
-  try {
-    listing = stageImage(archive, report, maker.beginStage(), heldBy(base, memory));
-  } finally {
-    lease.release();
-  }
+  const stage = maker.beginStage();
+  const listing = stageImage(archive, report, stage, heldBy(base, memory));
   step('image staged');
-  if (listing.holds.versions === 0) return undefined;
   // With two parts of spool, and what must stay free for pushes.
   const beside = 2 * order.partBytes + order.caps.reserveBytes;
-  const needed = expectedImageBytes(listing, memory.newest()) + beside;
   const free = maker.freeBytes();
+  const needs = (): number => expectedImageBytes(listing, memory.newest()) + beside;
+  fitStage(listing, stage, () => needs() <= free);
+  if (listing.holds.versions === 0) return undefined;
+  const needed = needs();
   if (free < needed)
     throw new ImageFault(
       `an image of ${gib(listing.holds.bytes)} needs about ${gib(needed)} beside the archive, and ${gib(free)} are free`,
@@ -152,9 +144,10 @@ async function newImage(
     part_bytes: order.partBytes,
     recipients: [...order.recipients],
     holds: listing.holds,
-    whole: listing.hosts
-      .filter(({ account }) => !listing.hurt.has(account))
+    whole: [...listing.hosts.values()]
+      .filter(({ account }) => !listing.isHurt(account))
       .map(({ account, through }) => ({ account, through })),
+    hurt: listing.hurtAccounts,
     parts: [],
   };
   memory.save(run);
@@ -181,7 +174,15 @@ export async function runOffsite(
   }
   await sendImage(run, order.program, ports, signal);
   for (const { account, through } of run.whole) {
-    ports.memory.recordIce(account, run.image, through);
+    try {
+      ports.memory.recordIce(account, run.image, through);
+    } catch (thrown) {
+      // Its own folder is in its way: then only its own pruning waits.
+      run.hurt.push(account);
+      ports.report.note(
+        `${account}: that it is on ice cannot be noted: ${thrown instanceof Error ? thrown.message : ''}`,
+      );
+    }
     ports.step('ice recorded');
   }
   ports.memory.complete(completeImage(run, ports));

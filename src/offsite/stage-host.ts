@@ -1,10 +1,12 @@
+import { ArchiveFault } from '../model/archive/archive-reader.ts';
 import { timeOfVersion } from '../model/archive/version.ts';
 import { DigestSet, objectOfRecord } from '../model/manifest/digest-set.ts';
 import { Records } from '../model/manifest/records.ts';
-import type { ImagedArchive, ImageStage, PooledFile } from './ports.ts';
+import { NumberSet } from '../model/number-set.ts';
+import type { ImagedArchive, ImageStage, SourceFile } from './ports.ts';
 
 /** What of a host goes into an image. */
-export interface ListedHost {
+export interface StagedHost {
   account: string;
   versions: number;
   /** Time of the newest of them, Unix seconds. */
@@ -35,15 +37,16 @@ function heldBefore(
   account: string,
   versions: readonly string[],
   held: HeldBefore | undefined,
-): (file: PooledFile) => boolean {
-  if (held === undefined) return () => false;
+): { has(object: string): boolean; since: number } {
   const named = new DigestSet();
+  if (held === undefined) return { has: () => false, since: 0 };
   for (const version of versions)
     if (timeOfVersion(version) <= held.through) addNamed(archive, account, version, named);
-  return ({ object, changedAt }) => changedAt < held.began - LEEWAY && named.has(object);
+  return { has: (object) => named.has(object), since: held.began - LEEWAY };
 }
 
-function addNamed(archive: ImagedArchive, account: string, version: string, named: DigestSet): void {
+/** Adds the objects that a version names. Throws `ArchiveFault` and `EntryFault` for a manifest that is none. */
+export function addNamed(archive: ImagedArchive, account: string, version: string, named: DigestSet): void {
   const manifest = archive.openManifest(account, version);
   try {
     const records = new Records(manifest.next);
@@ -57,11 +60,31 @@ function addNamed(archive: ImagedArchive, account: string, version: string, name
   }
 }
 
+/** Puts files of one host on the stage, no file of it under two names: that would be room which no quota counts. */
+class HostStage {
+  readonly #stage: ImageStage;
+  readonly #inodes = new NumberSet();
+  files = 0;
+  bytes = 0;
+
+  constructor(stage: ImageStage) {
+    this.#stage = stage;
+  }
+
+  file(file: SourceFile): void {
+    if (file.hasMoreNames && !this.#inodes.add(file.inode + 1))
+      throw new ArchiveFault(`${file.path} is another name of a file of this host`);
+    this.#stage.file(file);
+    this.files++;
+    this.bytes += file.bytes;
+  }
+}
+
 /**
  * Puts on the stage what of a host goes into an image: its versions of a moment and the objects that they name, and
- * nothing that came since. Throws `ArchiveFault` for a manifest that cannot be read.
+ * nothing that came since. Throws for whatever keeps it from being whole, and leaves on the stage what came before.
  *
- * @param versions names of its versions of that moment
+ * @param versions names of its versions of that moment, oldest first
  * @param held what of it earlier images hold; nothing for a full image, or where that is not known
  */
 export function stageHost(
@@ -70,34 +93,37 @@ export function stageHost(
   versions: readonly string[],
   stage: ImageStage,
   held: HeldBefore | undefined,
-): ListedHost {
+): StagedHost {
   const named = new DigestSet();
   for (const version of versions) addNamed(archive, account, version, named);
-  const through = Math.max(0, ...versions.map(timeOfVersion));
-  const listed = { account, versions: versions.length, through, objects: 0, files: 0, bytes: 0, missing: 0 };
+  const before = heldBefore(archive, account, versions, held);
+  const own = new HostStage(stage);
   stage.folder(account);
   stage.folder(`${account}/versions`);
-  for (const version of versions)
-    for (const { path, bytes } of archive.versionFiles(account, version)) {
-      stage.file(path);
-      listed.files++;
-      listed.bytes += bytes;
-    }
+  for (const file of archive.versionFiles(account, versions)) own.file(file);
   stage.folder(`${account}/objects`);
-  const isHeld = heldBefore(archive, account, versions, held);
+  const manifests = own.files;
   let present = 0;
-  for (const { folder, files } of archive.poolFolders(account)) {
-    const all = files.filter(({ object }) => named.has(object));
-    present += all.length;
-    const wanted = all.filter((file) => !isHeld(file));
-    if (wanted.length > 0) stage.folder(folder);
-    for (const { path, bytes } of wanted) {
-      stage.file(path);
-      listed.objects++;
-      listed.bytes += bytes;
+  for (const { folder, objects, file } of archive.poolFolders(account)) {
+    let isStaged = false;
+    for (const object of objects) {
+      if (!named.has(object)) continue;
+      const found = file(object);
+      if (found === undefined) continue;
+      present++;
+      if (before.has(object) && found.changedAt < before.since) continue;
+      if (!isStaged) stage.folder(folder);
+      isStaged = true;
+      own.file(found);
     }
   }
-  listed.files += listed.objects;
-  listed.missing = named.size - present;
-  return listed;
+  return {
+    account,
+    versions: versions.length,
+    through: timeOfVersion(versions.at(-1) ?? ''),
+    objects: own.files - manifests,
+    files: own.files,
+    bytes: own.bytes,
+    missing: named.size - present,
+  };
 }

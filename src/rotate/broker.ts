@@ -36,8 +36,6 @@ export interface BrokerPorts {
     tell: (event: IngestEvent) => void,
   ): Promise<{ state: ReportedState }>;
   close(file: OpenedTaken): void;
-  /** Keeps an image from being staged while a house is kept; `busy` while one is. */
-  holdOffImage(): { release(): void } | 'busy';
   hasFolder(account: string): boolean;
   /** Makes the host's folder in the archive, the unprivileged user's own. */
   makeFolder(account: string): void;
@@ -143,8 +141,8 @@ class HostBroker {
       const files = lot.flatMap((name) => this.#inbox.open(name) ?? []);
       if (files.length === 0 && !house && !(untold && round === 0)) break;
       try {
-        if ((await this.#ingest(files, house)) && !this.#run.dryRun)
-          this.#ports.houseKept(this.#host.account);
+        await this.#ingest(files, house);
+        if (house && !this.#run.dryRun) this.#ports.houseKept(this.#host.account);
         house = false;
       } catch (thrown) {
         fault ??= { thrown };
@@ -177,14 +175,9 @@ class HostBroker {
     }
   }
 
-  /** Answers whether the house was kept. */
-  async #ingest(files: readonly OpenedTaken[], houseDue: boolean): Promise<boolean> {
+  async #ingest(files: readonly OpenedTaken[], keepHouse: boolean): Promise<void> {
     const { config, now, noPrune, dryRun } = this.#run;
     const { account } = this.#host;
-    const held = houseDue && !dryRun ? this.#ports.holdOffImage() : undefined;
-    const keepHouse = houseDue && held !== 'busy';
-    if (held === 'busy')
-      this.events.push({ kind: 'note', text: 'an image is being staged: nothing is pruned until it is' });
     const order: IngestOrder = {
       archive: config.archive,
       account,
@@ -209,9 +202,7 @@ class HostBroker {
       this.#ports.step('ingest ended');
       if (!dryRun && this.#inbox.exists()) this.#inbox.writeStatus(state, now);
       this.#ports.step('status written');
-      return keepHouse;
     } finally {
-      if (held !== 'busy') held?.release();
       for (const file of files) this.#ports.close(file);
     }
   }

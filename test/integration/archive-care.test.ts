@@ -221,11 +221,15 @@ suite('looking after an archive', () => {
 
     const tool = await objectOf('web2', 'drill/tool');
     await lab.script(`printf T | dd of=${tool} conv=notrunc status=none`);
-    const hurt = await brinicle('drill', '--files', '10000', '--bytes', '20GiB');
+    // Ten versions are drawn of all hosts: a seed that draws the one with the tool is soon found.
+    let hurt = await brinicle('drill', '--files', '10000', '--bytes', '20GiB', '--seed', '0');
+    for (let seed = 1; hurt.code === 0 && seed < 50; seed++)
+      hurt = await brinicle('drill', '--files', '10000', '--bytes', '20GiB', '--seed', String(seed));
     expect(hurt.code).toBe(1);
     expect(hurt.stderr).toContain(`${data}/drill/tool: its object is damaged`);
     expect(hurt.stderr).toContain('[drill-failed] web2: did not come back as it was: 1');
     const record = JSON.parse(await lab.root.readFile(`${archive}/.drill/drills.json`));
-    expect(record.drills.map(({ ok }: { ok: boolean }) => ok)).toEqual([true, true, false]);
+    const oks: boolean[] = record.drills.map(({ ok }: { ok: boolean }) => ok);
+    expect([oks.slice(0, 2), oks.at(-1)]).toEqual([[true, true], false]);
   });
 });

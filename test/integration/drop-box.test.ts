@@ -85,7 +85,7 @@ suite('the drop box', () => {
       'pillar/defaults.json',
       `pillar/${pillarFile(fleet.server)}`,
       ...['server.sls', 'jails.sls'].map((name) => `states/brinicle/${name}`),
-      ...['jails.json', 'limits.conf', 'sshd.conf', 'rotate.cjs', 'archive.cjs'].map(
+      ...['jails.json', 'limits.conf', 'sshd.conf', 'rotate.cjs', 'archive.cjs', 'offsite.cjs'].map(
         (name) => `states/brinicle/files/${name}`,
       ),
     ];

@@ -88,12 +88,7 @@ requireRestoring(
     for (const path of wanted)
       expect(readFileSync(join(tree, path)).equals(readFileSync(join(lab.archive, path))), path).toBe(true);
 
-    expect(readdirSync(join(lab.archive, '.offsite')).sort()).toEqual([
-      'lease',
-      'lock',
-      'newest.json',
-      'spool',
-    ]);
+    expect(readdirSync(join(lab.archive, '.offsite')).sort()).toEqual(['lock', 'newest.json', 'spool']);
     for (const account of lab.accounts())
       expect(JSON.parse(readFileSync(join(lab.archive, account, 'ice.json'), 'utf8'))).toMatchObject({
         image: index.image,
@@ -110,9 +105,8 @@ requireRestoring(
 
     const ran = offsite(lab);
     expect(ran.code).toBe(1);
-    expect(ran.err).toContain(
-      `bk-web1/objects/${damaged} is damaged in the archive; see brinicle verify bk-web1`,
-    );
+    expect(ran.err).toContain('[ice-hurt]');
+    expect(ran.err).toContain(`bk-web1/objects/${damaged} is damaged; see brinicle verify bk-web1`);
     expect(ran.err).toContain('bk-web1: 1 objects are missing in the archive');
     expect(lab.indexes()[0]?.holds).toMatchObject({ hosts: 2, versions: 3, missing: 2 });
     expect(existsSync(join(lab.archive, 'bk-web1/ice.json'))).toBe(false);
@@ -149,12 +143,7 @@ requireRestoring(
       // Killed after its index was sent, an image is sent once more under the same name.
       expect(fresh.length, name).toBeGreaterThan(0);
       for (const index of fresh.slice(0, 1)) expect(filesBelow(lab.thaw(index)), name).toEqual(wanted);
-      expect(readdirSync(join(lab.archive, '.offsite')).sort()).toEqual([
-        'lease',
-        'lock',
-        'newest.json',
-        'spool',
-      ]);
+      expect(readdirSync(join(lab.archive, '.offsite')).sort()).toEqual(['lock', 'newest.json', 'spool']);
       expect(readdirSync(join(lab.archive, '.offsite/spool'))).toEqual([]);
     }
   });
@@ -223,7 +212,7 @@ exit $code`;
       /\[ice-image\] (?:the disk of the archive got full|an image of .* needs about)/,
     );
     expect(ran.status).toBe(1);
-    expect(ran.stdout.split('\n').sort()).toEqual(['', 'failed', 'lease', 'lock', 'spool', 'stage']);
+    expect(ran.stdout.split('\n').sort()).toEqual(['', 'failed', 'lock', 'spool', 'stage']);
     expect(lab.stored()).toEqual([]);
   });
 
@@ -258,6 +247,27 @@ exit $code`;
     });
     expect(lab.stored()).toEqual([]);
     expect(existsSync(join(lab.archive, '.offsite/stage'))).toBe(false);
+  });
+
+  test('the very first run may be that of cron, on an archive that is not of root', () => {
+    execFileSync('chown', ['-R', '65534:65534', lab.archive, lab.store]);
+    execFileSync('chmod', ['711', lab.folder]);
+    expect(offsite(lab, ['--cron'])).toMatchObject({ code: 0, out: '' });
+    expect(lab.indexes()).toHaveLength(1);
+    expect(execFileSync('find', [lab.archive, '!', '-user', '65534'], { encoding: 'utf8' })).toBe('');
+  });
+
+  test('check and a run take their options on either side', () => {
+    writeFileSync(join(lab.folder, 'none.json'), '{}');
+    for (const args of [
+      ['check', '--config', join(lab.folder, 'none.json')],
+      ['--config', join(lab.folder, 'none.json'), 'check'],
+    ]) {
+      const ran = spawnSync(process.execPath, [PROGRAM, ...args], { encoding: 'utf8' });
+      expect(ran.stderr).toContain('[program-config]');
+      expect(ran.stderr).toContain('none.json');
+    }
+    expect(offsite(lab, ['check']).code).toBe(0);
   });
 
   test('cron works when an image is due or unfinished, and else says nothing', () => {

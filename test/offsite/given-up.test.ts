@@ -18,6 +18,7 @@ const run: ImageRun = {
   recipients,
   holds: { hosts: 1, versions: 1, objects: 1, bytes: 1, missing: 0 },
   whole: [],
+  hurt: [],
   parts: [],
 };
 

@@ -14,8 +14,6 @@ class PoisonedHost {
     [good, 200],
   ]);
   readonly told: string[] = [];
-  /** True while an image is staged. */
-  isLeased = false;
   readonly #ports: BrokerPorts = {
     inbox: () => ({
       exists: () => true,
@@ -46,7 +44,6 @@ class PoisonedHost {
     },
     close: () => undefined,
     hasFolder: () => true,
-    holdOffImage: () => (this.isLeased ? 'busy' : { release: () => this.told.push('released') }),
     makeFolder: () => undefined,
     houseDue: () => true,
     houseKept: () => {
@@ -85,16 +82,4 @@ test('a push on which the ingest dies keeps out no other push, no house and no s
   expect(await host.rotate(8)).toContain('it was ended');
   expect(host.files.size).toBe(0);
   expect(await host.rotate(9)).toBeUndefined();
-});
-
-test('while an image is staged pushes are taken in, and the house is kept in a later run', async () => {
-  const host = new PoisonedHost();
-  host.files.delete(poison);
-  host.isLeased = true;
-  expect(await host.rotate(0)).toBeUndefined();
-  expect(host.files.size).toBe(0);
-  expect(host.told).toEqual(['status']);
-  host.isLeased = false;
-  expect(await host.rotate(0)).toBeUndefined();
-  expect(host.told).toEqual(['status', 'house', 'status', 'released', 'house kept']);
 });

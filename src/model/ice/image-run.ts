@@ -32,6 +32,8 @@ export const imageRunSchema = z.strictObject({
       through: count,
     }),
   ),
+  /** Accounts of which something is damaged, missing or left out. */
+  hurt: z.array(z.string().max(64)),
   /** Parts that the store has taken. */
   parts: z.array(partSchema).max(MAX_PARTS),
 });

@@ -59,7 +59,7 @@ export async function dryRunCommand(
     const listing = stageImage(
       imagedArchive(config.archive),
       report,
-      { folder: () => undefined, file: () => undefined },
+      { folder: () => undefined, file: () => undefined, drop: () => undefined },
       heldBy(base, memory),
     );
     const imageBytes = expectedImageBytes(listing, memory.newest());

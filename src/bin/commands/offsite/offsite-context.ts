@@ -100,10 +100,10 @@ export function offsiteProblem(thrown: unknown, config: OffsiteConfig): Problem 
       'ice-store',
       {},
       `${storeName(config.store)}: ${printable(thrown.message, 1000)}`,
-      'the image is not complete on the ice; what is there stays, and the next run goes on after it',
+      'no image is complete until the store has all of it; what is there stays, and the next run goes on after it',
       thrown.kind === 'again'
         ? 'see whether the store and the network are well; cron tries again'
-        : 'run brinicle offsite check; docs/stores.md says what the bucket and the credential need',
+        : 'see whether bucket and credentials file are those of the policy, and there; docs/stores.md says what both need',
     );
   if (thrown instanceof ImageFault)
     return error(

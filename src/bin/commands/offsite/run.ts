@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { becomeOwner } from '../../../io/archive-owner.ts';
 import { replaceDurably } from '../../../io/durable.ts';
@@ -10,14 +11,13 @@ import { offsitePaths } from '../../../io/offsite-folder.ts';
 import { offsiteMemory } from '../../../io/offsite-memory.ts';
 import { openPgpSealer } from '../../../io/openpgp-sealer.ts';
 import { partSpool } from '../../../io/part-spool.ts';
-import { leaseArchive } from '../../../io/prune-lease.ts';
 import { readHostTable } from '../../../io/server-config.ts';
 import { squashfsMaker } from '../../../io/squashfs-image.ts';
 import { stepBack } from '../../../io/step-back.ts';
 import { HOSTS_FILE } from '../../../model/ice/image-paths.ts';
 import type { ImageRun } from '../../../model/ice/image-run.ts';
 import type { OffsiteConfig } from '../../../model/offsite-config.ts';
-import { error, hasErrors } from '../../../model/problem.ts';
+import { error, hasErrors, type Problem } from '../../../model/problem.ts';
 
 import { ImageFault, type OffsiteMemory } from '../../../offsite/ports.ts';
 import { type OffsitePorts, runOffsite, unfinishedImage } from '../../../offsite/run-offsite.ts';
@@ -51,7 +51,8 @@ function isDue(config: OffsiteConfig, memory: OffsiteMemory, now: number): boole
   if (failedAt !== undefined && Math.abs(now - failedAt) < AFTER_FAILURE) return false;
   if (memory.load() !== undefined) return true;
   const newest = memory.newest();
-  return newest === undefined || newest.began < lastDue(config, now, localCalendar);
+  // A clock that was ahead must not put the next image off until then.
+  return newest === undefined || newest.began > now || newest.began < lastDue(config, now, localCalendar);
 }
 
 /** Writes the table of accounts into the archive, so that whoever has it alone knows whose account is whose. */
@@ -70,13 +71,31 @@ function summary(run: ImageRun, seconds: number): string {
   return `${run.kind === 'full' ? 'image' : 'increment'} ${run.image}: ${what}, ${size}, ${byteSize(squashfs.bytes)} in ${parts.length} parts on ${run.store}, ${secondsText(seconds)}`;
 }
 
+/** Hosts that are named one by one. */
+const MOST_NAMED = 20;
+
+/** What somebody must look at, though an image came onto the ice. */
+function hurtProblems({ image, hurt }: ImageRun): Problem[] {
+  if (hurt.length === 0) return [];
+  const named = hurt.slice(0, MOST_NAMED).join(', ');
+  const more = hurt.length > MOST_NAMED ? ` and ${hurt.length - MOST_NAMED} more` : '';
+  return [
+    error(
+      'ice-hurt',
+      {},
+      `image ${image} does not hold all of ${named}${more}`,
+      'something of them is damaged, missing or has no room; what there was of them is on ice, and their versions are not pruned',
+      'run brinicle verify for them; the log says what it was (journalctl -t brinicle-offsite)',
+    ),
+  ];
+}
+
 async function portsOf({ config, store }: OpenedOffsite, report: TerminalReport): Promise<OffsitePorts> {
   const sealer = await openPgpSealer(config.recipients);
   if (sealer === undefined) throw new Error('a configuration without recipients');
   return {
     archive: imagedArchive(config.archive),
     maker: squashfsMaker(config.archive),
-    lease: () => leaseArchive(config.archive),
     store,
     memory: offsiteMemory(config.archive),
     spool: partSpool(config.archive, sealer),
@@ -86,6 +105,24 @@ async function portsOf({ config, store }: OpenedOffsite, report: TerminalReport)
     report,
     step: faultPoint(),
   };
+}
+
+/** Makes the folder of images, the archive owner's own; answers with its path. */
+function makeFolder(archive: string): string {
+  const { folder } = offsitePaths(archive);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return folder;
+}
+
+function tellFailure(
+  problem: Problem,
+  report: TerminalReport,
+  { json }: OffsiteOptions,
+  terminal: Terminal,
+): number {
+  report.tell([problem]);
+  if (json === true) terminal.out(jsonText({ image: null, notes: report.notes, problems: [problem] }));
+  return EXIT.problems;
 }
 
 /** Checks everything, and brings an image onto the ice, under the lock. */
@@ -105,6 +142,7 @@ async function runLocked(
     report.tell(problems);
     if (hasErrors(problems)) {
       ports.memory.noteFailure(now);
+      if (options.json === true) terminal.out(jsonText({ image: null, notes: report.notes, problems }));
       return EXIT.problems;
     }
     const order = orderOf(opened, now);
@@ -121,13 +159,15 @@ async function runLocked(
         ? 'no host has a version yet, so there is nothing to bring onto the ice'
         : summary(run, Date.now() / 1000 - now),
     );
-    if (options.json === true) terminal.out(jsonText({ image: run ?? null, notes: report.notes, problems }));
-    return run === undefined || run.holds.missing === 0 ? EXIT.fine : EXIT.problems;
+    const hurt = run === undefined ? [] : hurtProblems(run);
+    report.tell(hurt);
+    if (options.json === true)
+      terminal.out(jsonText({ image: run ?? null, notes: report.notes, problems: [...problems, ...hurt] }));
+    return hurt.length === 0 ? EXIT.fine : EXIT.problems;
   } catch (thrown) {
     report.end();
     ports.memory.noteFailure(now);
-    report.tell([offsiteProblem(thrown, opened.config)]);
-    return EXIT.problems;
+    return tellFailure(offsiteProblem(thrown, opened.config), report, options, terminal);
   }
 }
 
@@ -145,12 +185,14 @@ export async function runCommand(
   try {
     opened = await openOffsite(config);
   } catch (thrown) {
-    report.tell([offsiteProblem(thrown, config)]);
-    return EXIT.problems;
+    becomeOwner(config.archive);
+    makeFolder(config.archive);
+    offsiteMemory(config.archive).noteFailure(now);
+    return tellFailure(offsiteProblem(thrown, config), report, options, terminal);
   }
   becomeOwner(config.archive);
   stepBack(19, 'idle', { ownSession: isCron });
-  const lock = takeLock(join(offsitePaths(config.archive).folder, 'lock'));
+  const lock = takeLock(join(makeFolder(config.archive), 'lock'));
   if (lock !== undefined) return runLocked(opened, options, now, terminal);
   if (isCron) return EXIT.fine;
   report.tell([
