@@ -64,7 +64,7 @@ function addRestore(ice: Command, context: IceContext, finish: Finish): void {
     ),
   )
     .description(
-      'Fetches an image and those that it needs, decrypts each part and uses nothing of it before its integrity check and its digest are right, puts the image together in a work folder, unpacks it, and restores: a host, or paths of it, with --host; else the whole archive, in which brinicle --archive DIR works. Run again after it was stopped, it goes on where it was. Needs gpg with the private key in its keyring (or --key), unsquashfs and bsdtar; nothing else, and nothing of Brinicle on this machine.',
+      'Fetches an image and those that it needs, decrypts each part and uses nothing of it before its integrity check and its digest are right, puts the image together in a work folder, unpacks it, and restores: a host, or paths of it, with --host; else the whole archive, in which brinicle versions --archive DIR and the like work. Run again after it was stopped, it goes on where it was. Needs gpg with the private key in its keyring (or --key), unsquashfs and bsdtar; nothing else, and nothing of Brinicle on this machine.',
     )
     .argument('[path...]', 'with --host: files or folders of the host; none for everything')
     .requiredOption('--to <folder>', 'restore into this folder, which is empty or not there yet')

@@ -11,6 +11,19 @@ const TRIES_OF_FROZEN = 2;
 /** Seconds before the next try. */
 const wait = (failures: number): number => Math.min(60, 2 ** (failures - 1));
 
+/** Waits, unless it is stopped. */
+async function pause(clock: Clock, seconds: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let stop: (() => void) | undefined;
+  const stopped = new Promise<void>((settle) => {
+    stop = () => settle();
+    signal.addEventListener('abort', stop);
+  });
+  await Promise.race([clock.sleep(seconds), stopped]);
+  if (stop !== undefined) signal.removeEventListener('abort', stop);
+  signal.throwIfAborted();
+}
+
 /** What is read with, and waited by. */
 export interface Reading {
   reader: IceReader;
@@ -29,8 +42,7 @@ export async function patiently<Result>(
     } catch (thrown) {
       signal.throwIfAborted();
       if (!(thrown instanceof StoreFault) || thrown.kind !== 'again' || failures >= MOST_TRIES) throw thrown;
-      await clock.sleep(wait(failures));
-      signal.throwIfAborted();
+      await pause(clock, wait(failures), signal);
     }
   }
 }
@@ -73,8 +85,7 @@ export async function* readPatiently(
       reading.signal.throwIfAborted();
       if (!(thrown instanceof StoreFault) || thrown.kind !== 'again' || ++failures >= most) throw thrown;
       if (at >= end) return;
-      await reading.clock.sleep(wait(failures));
-      reading.signal.throwIfAborted();
+      await pause(reading.clock, wait(failures), reading.signal);
     }
   }
 }

@@ -13,6 +13,24 @@ export interface ReadPolicy {
 
 const pathText = (path: readonly PropertyKey[]): string => path.map(String).join('.') || 'the whole file';
 
+/** How near to one of the ways in which a value may be written it came: by the depth of what is wrong with it. */
+function nearness(issues: readonly z.core.$ZodIssue[]): number {
+  const depth = Math.max(...issues.map(({ path }) => path.length));
+  return 2 * depth + (issues.some(({ code }) => code === 'invalid_type') ? 0 : 1);
+}
+
+/** What is wrong with a value that may be written in several ways: by the way that it came nearest to. */
+function plainIssues(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
+  return issues.flatMap((issue) => {
+    if (issue.code !== 'invalid_union') return [issue];
+    const ways = issue.errors.filter((way) => way.length > 0);
+    const nearest = Math.max(...ways.map(nearness));
+    const way = ways.find((one) => nearness(one) === nearest);
+    if (way === undefined) return [issue];
+    return plainIssues(way.map((one) => ({ ...one, path: [...issue.path, ...one.path] })));
+  });
+}
+
 /** One problem for each thing a schema finds, at its line. */
 export function schemaProblems(
   rule: RuleName,
@@ -20,7 +38,7 @@ export function schemaProblems(
   locate: (path: readonly PropertyKey[]) => Place,
   fix: string,
 ): Problem[] {
-  return issues.flatMap((issue): Problem[] => {
+  return plainIssues(issues).flatMap((issue): Problem[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) =>
         error(

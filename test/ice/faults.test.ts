@@ -79,7 +79,7 @@ requireIce()('promise 5: a store that lost or altered something is found out', (
     const read = await verify(right, '--download', '--no-decrypt');
     expect(read).toMatchObject({ code: 0, err: '' });
     expect(read.out.replace(/\d+ KiB/, '1 MiB')).toBe(
-      `${whole.name}: 4 parts, 1 MiB, read, and compared with the index\n`,
+      `${whole.name}: 4 parts, 1 MiB, read, and compared with the index, but not decrypted\n`,
     );
     const opened = await verify(right, '--download');
     expect(opened).toMatchObject({ code: 0 });

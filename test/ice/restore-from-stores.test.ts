@@ -93,7 +93,7 @@ requireIce()('promise 7: what the server’s credential adds takes nothing away'
       expect(watched.code).toBe(1);
       expect(watched.err).toContain('error [ice-meddling]');
       const verified = await run('verify', ['--download', '--no-decrypt']);
-      expect(verified.out).toContain('read, and compared with the index\n');
+      expect(verified.out).toContain('read, and compared with the index, but not decrypted\n');
       expect(verified.err).toContain('errors: 0, warnings: 2');
       const to = join(office().scratch, `from ${name}`);
       expect(await run('restore', ['--host', 'web1', '--to', to])).toMatchObject({ code: 0 });

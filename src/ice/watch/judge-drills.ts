@@ -26,10 +26,10 @@ export function judgeDrills(record: DrillRecord | undefined, { now, retentionDay
       'ice-drill',
       {},
       age === undefined
-        ? 'no drill is recorded that decrypted an image'
+        ? 'no drill is recorded that decrypted an image and found it right'
         : `a drill decrypted an image last ${age} days ago, and one is due every ${most} days`,
       `parts that only look right are found by decrypting alone, and the last images that are right may go after ${retentionDays} days`,
-      'where the private key is: brinicle drill, with the same --drills FILE',
+      'where the private key is: brinicle drill --ice, with the same --drills FILE',
     ),
   ];
 }

@@ -151,7 +151,7 @@ function ownProblems(
 
 const DONE: Record<Depth, string> = {
   listed: 'names, sizes and checksums compared with the index, as the store lists them',
-  read: 'read, and compared with the index',
+  read: 'read, and compared with the index, but not decrypted',
   decrypted: 'read, decrypted, and compared with the index',
 };
 
