@@ -71,10 +71,11 @@ suite('promise 12: a push that is interrupted anywhere goes on, and is right', (
     const whole = await lab.push(HOST, '--rehash');
     expect(whole, about).toMatchObject({ changed: false, manifest: pushed.manifest, sent: 0 });
     await rotateDespiteAlarms(lab);
-    // A push that another one overtook is given up by rotate, after days; none of it stays in the inbox.
+    // A push that another one overtook is given up by rotate, after days; of it nothing whole stays in the inbox. What was
+    // only begun of it, when its journal went out from a base that the server no longer holds, goes after two days.
     const waiting = await filesWaiting(lab, HOST);
     expect(
-      waiting.filter((path) => path.includes('/inbox/')),
+      waiting.filter((path) => path.includes('/inbox/') && !path.endsWith('.part')),
       about,
     ).toEqual([]);
   }
