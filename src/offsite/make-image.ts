@@ -147,9 +147,8 @@ export function stageImage(
  * @param fits whether what is listed has room
  */
 export function fitStage(listing: ImageListing, stage: Pick<ImageStage, 'drop'>, fits: () => boolean): void {
-  while (!fits() && listing.hosts.size > 1) {
-    const [largest] = [...listing.hosts.values()].sort((a, b) => b.bytes - a.bytes);
-    if (largest === undefined) return;
+  for (const largest of [...listing.hosts.values()].sort((a, b) => b.bytes - a.bytes)) {
+    if (fits() || listing.hosts.size === 1) return;
     stage.drop(largest.account);
     listing.hosts.delete(largest.account);
     const gib = (largest.bytes / 2 ** 30).toFixed(2);

@@ -116,14 +116,15 @@ async function newImage(
   signal: AbortSignal,
 ): Promise<ImageRun | undefined> {
   const { archive, maker, memory, store, report, step } = ports;
-  const base = chooseBase(memory.newest(), order.now, order.fullEvery, store.name, order.recipients);
+  const newest = memory.newest();
+  const base = chooseBase(newest, order.now, order.fullEvery, store.name, order.recipients);
   const stage = maker.beginStage();
   const listing = stageImage(archive, report, stage, heldBy(base, memory));
   step('image staged');
   // With two parts of spool, and what must stay free for pushes.
   const beside = 2 * order.partBytes + order.caps.reserveBytes;
   const free = maker.freeBytes();
-  const needs = (): number => expectedImageBytes(listing, memory.newest()) + beside;
+  const needs = (): number => expectedImageBytes(listing, newest) + beside;
   fitStage(listing, stage, () => needs() <= free);
   if (listing.holds.versions === 0) return undefined;
   const needed = needs();

@@ -1,18 +1,15 @@
-import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
+import { type LoopbackServer, onLoopback } from './loopback-server.ts';
 
-/** A way to a server that ends each connection once so many bytes went in one direction. */
-export interface CuttingProxy {
-  endpoint: string;
-  close(): Promise<void>;
-}
-
-/** Puts one in front of a server of loopback, as `http://127.0.0.1:40123`. */
+/**
+ * Puts a way before a server of loopback, as `http://127.0.0.1:40123`, that ends each connection once so many bytes went in
+ * one direction.
+ */
 export async function startCuttingProxy(
   target: string,
   direction: 'up' | 'down',
   bytes: number,
-): Promise<CuttingProxy> {
+): Promise<LoopbackServer> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
@@ -39,17 +36,5 @@ export async function startCuttingProxy(
     pass(client, upstream, direction === 'up');
     pass(upstream, client, direction === 'down');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('a proxy without a port');
-  return {
-    endpoint: `http://127.0.0.1:${address.port}`,
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
-  };
+  return onLoopback(server, sockets);
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 
 /** An HTTP server on a free port of loopback, which ends with all its connections. */
 export interface LoopbackServer {
@@ -29,6 +29,11 @@ export async function startLoopbackServer(
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
   });
+  return onLoopback(server, sockets);
+}
+
+/** Has a server listen on a free port of loopback; it ends with the sockets that are in a set then. */
+export async function onLoopback(server: Server, sockets: ReadonlySet<Socket>): Promise<LoopbackServer> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -15,6 +15,15 @@ export const NOON = Date.parse('2026-11-24T12:00:00Z') / 1000;
 
 /** Runs `ice …` on the real disk at a fixed time, and keeps what it prints. Waits for nothing. */
 export async function runIce(args: readonly string[], change: Partial<IceContext> = {}): Promise<RanIce> {
+  return runWith(addIceCommands, ['ice', ...args], change);
+}
+
+/** The same with any commands that look at the ice. */
+export async function runWith(
+  addCommands: typeof addIceCommands,
+  args: readonly string[],
+  change: Partial<IceContext>,
+): Promise<RanIce> {
   const printed = { out: '', err: '' };
   const terminal = {
     out: (text: string): void => {
@@ -29,7 +38,7 @@ export async function runIce(args: readonly string[], change: Partial<IceContext
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride();
   let code = 2;
-  addIceCommands(
+  addCommands(
     program,
     {
       ...processIceContext(processContext(terminal)),
@@ -45,7 +54,7 @@ export async function runIce(args: readonly string[], change: Partial<IceContext
     },
   );
   try {
-    await program.parseAsync(['ice', ...args], { from: 'user' });
+    await program.parseAsync([...args], { from: 'user' });
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
     code = thrown.exitCode === 0 ? 0 : 2;

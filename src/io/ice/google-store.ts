@@ -12,6 +12,7 @@ import {
   type TakenObject,
   type UploadSource,
 } from '../../offsite/ports.ts';
+import { announcedPieces } from './announced-pieces.ts';
 import { readCredentialsFile } from './credentials-file.ts';
 import { answerFault, googleFault, readGoogleAnswer } from './google-fault.ts';
 import { googleLifecycle } from './google-lifecycle.ts';
@@ -221,17 +222,9 @@ class GoogleStore implements IceStore, IceReader {
         this.#open(object, from, end, doing, connection.signal),
       );
       if (body === undefined) return;
-      const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-      let got = 0;
-      for (;;) {
-        const next = await this.#do(doing, signal, () => pieces.next());
-        if (next.done === true) break;
-        got += next.value.length;
-        yield next.value;
-      }
-      const announced = body.headers['content-length'];
-      if (announced !== undefined && got !== Number(announced))
-        throw new StoreFault('again', `${doing}: ${got} of ${announced} bytes came`);
+      const length = body.headers['content-length'];
+      const announced = length === undefined ? undefined : Number(length);
+      yield* announcedPieces(doing, body, announced, (wait) => this.#do(doing, signal, wait));
     } finally {
       connection.abort();
     }

@@ -23,6 +23,7 @@ import {
   type TakenObject,
   type UploadSource,
 } from '../../offsite/ports.ts';
+import { announcedPieces } from './announced-pieces.ts';
 import { readCredentialsFile } from './credentials-file.ts';
 import { readPieces } from './file-pieces.ts';
 import { FIRST_WAIT, type Patience, patiently, STALL_SECONDS } from './patiently.ts';
@@ -186,16 +187,8 @@ class S3Store implements IceStore, IceReader {
     try {
       const answer = await this.#do(doing, signal, () => this.#open(object, from, end, connection.signal));
       if (answer === undefined) return;
-      const pieces = (answer.Body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
-      let got = 0;
-      for (;;) {
-        const next = await this.#do(doing, signal, () => pieces.next());
-        if (next.done === true) break;
-        got += next.value.length;
-        yield next.value;
-      }
-      if (answer.ContentLength !== undefined && got !== answer.ContentLength)
-        throw new StoreFault('again', `${doing}: ${got} of ${answer.ContentLength} bytes came`);
+      const body = answer.Body as AsyncIterable<Uint8Array>;
+      yield* announcedPieces(doing, body, answer.ContentLength, (wait) => this.#do(doing, signal, wait));
     } finally {
       connection.abort();
     }

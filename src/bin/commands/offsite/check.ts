@@ -2,10 +2,13 @@ import { storeName } from '../../../model/ice/store-location.ts';
 import type { OffsiteConfig } from '../../../model/offsite-config.ts';
 import { hasErrors, type Problem } from '../../../model/problem.ts';
 import { EXIT, jsonText, printProblems, type Terminal } from '../../terminal.ts';
-import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite } from './offsite-context.ts';
-
-/** Seconds of patience with a store while somebody waits for the answer. */
-const SHORT_PATIENCE = 30;
+import {
+  checkAll,
+  type OffsiteOptions,
+  offsiteProblem,
+  openOffsite,
+  SHORT_PATIENCE,
+} from './offsite-context.ts';
 
 /** `brinicle-offsite check`: what a run would check before it sends a byte, and nothing else. */
 export async function checkCommand(

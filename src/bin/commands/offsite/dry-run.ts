@@ -15,7 +15,14 @@ import { Refused } from '../archive/archive-options.ts';
 import { pricesFor } from '../cost/cost.ts';
 import { moneyIn } from '../cost/cost-text.ts';
 import { planOfConfig } from '../cost/plan-of.ts';
-import { checkAll, type OffsiteOptions, offsiteProblem, openOffsite, orderOf } from './offsite-context.ts';
+import {
+  checkAll,
+  type OffsiteOptions,
+  offsiteProblem,
+  openOffsite,
+  orderOf,
+  SHORT_PATIENCE,
+} from './offsite-context.ts';
 import { TerminalReport } from './offsite-report.ts';
 
 /** What the policy costs a month while images are as large as the next one. */
@@ -33,9 +40,6 @@ function monthlyCost(config: OffsiteConfig, imageBytes: number, file: string): s
   }
 }
 
-/** Seconds of patience with a store while somebody waits for the answer. */
-const SHORT_PATIENCE = 30;
-
 /** `brinicle-offsite --dry-run`: what the next image would hold, about how large it gets, and what the checks say. */
 export async function dryRunCommand(
   config: OffsiteConfig,
@@ -46,23 +50,24 @@ export async function dryRunCommand(
   try {
     const opened = await openOffsite(config);
     becomeOwner(config.archive);
+    const order = orderOf(opened, Date.now() / 1000);
     const problems = await checkAll(
       opened,
-      Date.now() / 1000,
+      order.now,
       options.config,
       new AbortController().signal,
       SHORT_PATIENCE,
     );
     const memory = offsiteMemory(config.archive);
-    const { now, fullEvery, recipients } = orderOf(opened, Date.now() / 1000);
-    const base = chooseBase(memory.newest(), now, fullEvery, opened.store.name, recipients);
+    const newest = memory.newest();
+    const base = chooseBase(newest, order.now, order.fullEvery, opened.store.name, order.recipients);
     const listing = stageImage(
       imagedArchive(config.archive),
       report,
       { folder: () => undefined, file: () => undefined, drop: () => undefined },
       heldBy(base, memory),
     );
-    const imageBytes = expectedImageBytes(listing, memory.newest());
+    const imageBytes = expectedImageBytes(listing, newest);
     const parts = planParts(imageBytes, config.part_bytes).length;
     const free = squashfsMaker(config.archive).freeBytes();
     const unfinished = memory.load();

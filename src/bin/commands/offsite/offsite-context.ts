@@ -33,6 +33,9 @@ export interface OpenedOffsite {
   privateKeys: string[];
 }
 
+/** Seconds of patience with a store while somebody waits for the answer. */
+export const SHORT_PATIENCE = 30;
+
 const fingerprintsOf = (recipients: readonly RecipientFacts[]): string[] =>
   recipients.flatMap((one) => (one.kind === 'public' ? one.fingerprint : []));
 

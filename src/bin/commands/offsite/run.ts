@@ -18,7 +18,6 @@ import { HOSTS_FILE } from '../../../model/ice/image-paths.ts';
 import type { ImageRun } from '../../../model/ice/image-run.ts';
 import type { OffsiteConfig } from '../../../model/offsite-config.ts';
 import { error, hasErrors, type Problem } from '../../../model/problem.ts';
-
 import { ImageFault, type OffsiteMemory } from '../../../offsite/ports.ts';
 import { type OffsitePorts, runOffsite, unfinishedImage } from '../../../offsite/run-offsite.ts';
 import { lastDue } from '../../../offsite/schedule.ts';

@@ -1,16 +1,14 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
-import { processContext } from '../../../../src/bin/archive-context.ts';
-import { type IceContext, processIceContext } from '../../../../src/bin/ice-context.ts';
+import type { IceContext } from '../../../../src/bin/ice-context.ts';
 import { addDrill } from '../../../../src/bin/ice-drill-command.ts';
 import { lastGoodDrill } from '../../../../src/ice/watch/judge-drills.ts';
 import { type Drill, drillRecordSchema, withDrill } from '../../../../src/model/ice/drill-record.ts';
 import { objectPath } from '../../../../src/model/manifest/entry.ts';
 import { type MadeImage, makeImage, testGpg } from '../../../ice/make-image.ts';
 import { requireIce } from '../../../ice/require-ice.ts';
-import { NOON, type RanIce } from '../../../ice/run-ice.ts';
+import { NOON, type RanIce, runWith } from '../../../ice/run-ice.ts';
 import { withOffice } from '../../../ice/with-office.ts';
 import { hashOf } from '../../../restore/sample-entries.ts';
 
@@ -37,40 +35,8 @@ requireIce()('a drill of the ice', () => {
     more: readonly string[] = [],
     change: Partial<IceContext> = {},
   ): Promise<RanIce> {
-    const printed = { out: '', err: '' };
-    const terminal = {
-      out: (text: string): void => {
-        printed.out += text;
-      },
-      err: (text: string): void => {
-        printed.err += text;
-      },
-      colour: false,
-    };
-    const program = new Command('brinicle')
-      .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
-      .exitOverride();
-    let code = 2;
-    const context: IceContext = {
-      ...processIceContext(processContext(terminal)),
-      now: () => ({ at: NOON, offset: () => 0 }),
-      config: '/nowhere/rotate.json',
-      errIsTerminal: false,
-      outIsTerminal: false,
-      sleep: async () => undefined,
-      log: () => false,
-      ...change,
-    };
-    addDrill(program, context, (finished) => {
-      code = finished;
-    });
     const args = ['drill', '--ice', '--store', store, '--work', work, '--drills', drills, ...more];
-    try {
-      await program.parseAsync(args, { from: 'user' });
-    } catch (thrown) {
-      if (!(thrown instanceof CommanderError)) throw thrown;
-    }
-    return { code, ...printed };
+    return runWith(addDrill, args, { config: '/nowhere/rotate.json', ...change });
   }
 
   test('decrypts the newest image, restores files of a host, leaves nothing behind, and is what watch asks for', async () => {
